@@ -1,0 +1,1 @@
+"""What the city says and who agreed: the domain."""

@@ -1,0 +1,1 @@
+"""How an approved message leaves: channels, deliveries, jobs."""

@@ -1,0 +1,1 @@
+"""System checks of the domain: a wrong setting speaks at start."""

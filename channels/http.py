@@ -1,0 +1,75 @@
+"""One HTTP client for all channels; what goes wrong becomes Temporary, Permanent or Uncertain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from .base import Permanent, Temporary, Uncertain
+
+LIMIT = 2_000_000
+"""Bytes of an answer that are read; more is cut off with Permanent."""
+
+
+class Http:
+    """httpx with time-outs, no redirects and a bounded body. ``seconds`` bounds connecting and each read."""
+
+    def __init__(self, *, seconds: float = 10.0, transport: httpx.BaseTransport | None = None) -> None:
+        self.client = httpx.Client(
+            timeout=seconds, follow_redirects=False, transport=transport, headers={"User-Agent": "Belfry"},
+            trust_env=False,
+        )
+
+    def request(self, what: str, method: str, url: str, *, idempotent: bool = False, **options: Any) -> httpx.Response:
+        """The answer with its body read. ``what`` names the other side in errors; the URL is never in them.
+
+        Raises Temporary before anything could have gone out (or where ``idempotent``), Uncertain where
+        it may have, and by ``check`` on a refusing status.
+        """
+        unclear = Temporary if idempotent else Uncertain
+        try:
+            with self.client.stream(method, url, **options) as response:
+                body = bytearray()
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > LIMIT:
+                        raise Permanent(f"{what}: answer too long")
+                answer = httpx.Response(
+                    response.status_code, headers=_plain(response.headers), content=bytes(body), request=response.request
+                )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Temporary(f"{what}: no connection") from error
+        except httpx.TimeoutException as error:
+            raise unclear(f"{what}: no answer in time") from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise unclear(f"{what}: connection broken off") from error
+        check(what, answer)
+        return answer
+
+    def get(self, what: str, url: str, **options: Any) -> httpx.Response:
+        return self.request(what, "GET", url, idempotent=True, **options)
+
+
+def _plain(headers: httpx.Headers) -> httpx.Headers:
+    """Headers without the encodings that reading has already undone."""
+    kept = httpx.Headers(headers)
+    for name in ("content-encoding", "transfer-encoding", "content-length"):
+        kept.pop(name, None)
+    return kept
+
+
+def check(what: str, response: httpx.Response) -> None:
+    """Raise what a refusing status asks for: 408, 425, 429 and 5xx are Temporary, other 3xx/4xx Permanent."""
+    status = response.status_code
+    if status < 300 or status == 304:
+        return
+    if status in {408, 425, 429} or status >= 500:
+        raise Temporary(f"{what} answered {status}", after=_retry_after(response))
+    raise Permanent(f"{what} answered {status}")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110 §10.2.3), at most a day; None where there is none."""
+    value = response.headers.get("retry-after", "")
+    return min(float(value), 86_400.0) if value.isdigit() else None

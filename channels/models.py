@@ -1,0 +1,129 @@
+"""Delivery, Post, Attempt, Heartbeat: what is owed, who works on it, and what came of it. Rows are the queue."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from alerts.models import Message
+
+
+class State(models.TextChoices):
+    WAITING = "waiting", _("waits")
+    SENDING = "sending", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    UNCLEAR = "unclear", _("unclear")
+    SUPERSEDED = "superseded", _("superseded")
+    LEFT_OUT = "left-out", _("left out")
+
+
+# What may follow what. A failed or unclear one goes back to waiting by an officer's hand alone.
+MOVES: dict[str, set[str]] = {
+    State.WAITING: {State.SENDING, State.SUPERSEDED, State.LEFT_OUT, State.FAILED},
+    State.SENDING: {State.WAITING, State.DONE, State.FAILED, State.UNCLEAR},
+    State.FAILED: {State.WAITING, State.LEFT_OUT},
+    State.UNCLEAR: {State.WAITING, State.DONE, State.LEFT_OUT},
+    State.DONE: set(),
+    State.SUPERSEDED: set(),
+    State.LEFT_OUT: set(),
+}
+
+
+class Leased(models.Model):
+    """A row that one worker at a time works on: claimed by counting, held by a lease, tried again at ``due_at``."""
+
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    due_at = models.DateTimeField()
+    rung_at = models.DateTimeField(null=True)
+    lease = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    tries = models.PositiveIntegerField(default=0)
+    words = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Delivery(Leased):
+    """One message by one channel. ``queue`` and ``city`` are what the channel was when it was planned."""
+
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="deliveries")
+    channel = models.CharField(max_length=40)
+    queue = models.CharField(max_length=12)
+    city = models.BooleanField()
+    site = models.BooleanField(default=False)
+    rehearsal = models.BooleanField(default=False)
+    planned_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            models.UniqueConstraint(fields=["message", "channel"], name="one_delivery_per_channel"),
+            models.CheckConstraint(name="delivery_state_is_known", condition=Q(state__in=State.values)),
+            models.CheckConstraint(name="delivery_sending_is_leased", condition=~Q(state="sending") | ~Q(lease="")),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"], name="delivery_owed", condition=Q(state__in=[State.WAITING, State.SENDING])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} {self.channel} {self.state}"
+
+
+class Post(models.Model):
+    """What a publisher put out for one delivery in one language; in rehearsal, what it would have put out."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="posts")
+    language = models.CharField(max_length=20)
+    remote_id = models.CharField(max_length=300)
+    url = models.CharField(max_length=500, blank=True)
+    data = models.JSONField(default=dict)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "language"], name="one_post_per_language")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.language}"
+
+
+class Attempt(models.Model):
+    """One try: appended, never changed. ``words`` say what happened, without secrets or addresses."""
+
+    class Result(models.TextChoices):
+        ACCEPTED = "accepted", _("accepted")
+        TEMPORARY = "temporary", _("will be tried again")
+        PERMANENT = "permanent", _("refused for good")
+        UNCERTAIN = "uncertain", _("unclear")
+        LOST = "lost", _("worker lost")
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
+    language = models.CharField(max_length=20, blank=True)
+    result = models.CharField(max_length=10, choices=Result)
+    words = models.TextField(blank=True)
+    milliseconds = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.result}"
+
+
+class Heartbeat(models.Model):
+    """When a supervised process was last seen alive, by the database's clock."""
+
+    name = models.CharField(max_length=60, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

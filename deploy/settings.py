@@ -1,0 +1,264 @@
+"""Every setting of Belfry; the only module that reads the environment.
+
+Values come from the environment, below it from ``belfry.env`` in the data folder (written by
+``deploy/run``). Every name also works as ``NAME_FILE`` with the path of a file that holds the
+value, for secrets. README.md lists all of them; ``alerts.checks`` and ``channels.checks`` say at
+start what is wrong.
+"""
+
+import os
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+from environs import FileAwareEnv
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("BELFRY_DATA") or BASE_DIR / "var").expanduser().absolute()
+
+env = FileAwareEnv(eager=True)
+if (DATA / "belfry.env").is_file():
+    env.read_env(str(DATA / "belfry.env"), recurse=False)
+
+
+def _secret_key() -> str:
+    """The key of ``SECRET_KEY``, else the one kept in the data folder, made on first use (mode 600)."""
+    given: str = env.str("SECRET_KEY", "")
+    if given:
+        return given
+    path = DATA / "keys" / "secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(64))
+    return path.read_text().strip()
+
+
+# The city
+CITY = env.str("BELFRY_CITY", "Stadt Leipzig")
+CITY_SHORT = env.str("BELFRY_CITY_SHORT", "Leipzig")
+PUBLISHER = env.str("BELFRY_PUBLISHER", "Branddirektion")
+HOTLINE = env.str("BELFRY_HOTLINE", "115")
+ADDRESS = env.str("BELFRY_ADDRESS", "http://127.0.0.1:8000").rstrip("/")
+CAP_SENDER = env.str("BELFRY_CAP_SENDER", urlsplit(ADDRESS).hostname or "localhost")
+IMPRINT_URL = env.str("BELFRY_IMPRINT_URL", "")
+PRIVACY_URL = env.str("BELFRY_PRIVACY_URL", "")
+ACCESSIBILITY_URL = env.str("BELFRY_ACCESSIBILITY_URL", "")
+WARNING_WORD = env.str("BELFRY_WARNING_WORD", "LEIPZIG WARNEN")
+EXERCISE_WORD = "ÜBUNG"
+CONTENT_LANGUAGES: list[str] = env.list("BELFRY_LANGUAGES", ["de", "de-simple", "en"])
+REQUIRED_LANGUAGES: list[str] = env.list("BELFRY_REQUIRED_LANGUAGES", ["de", "en"])
+LINK_HOSTS: list[str] = env.list("BELFRY_LINK_HOSTS", [])
+DEMO = env.bool("BELFRY_DEMO", False)
+SECOND_FACTOR = not DEMO
+ROSTER: list[str] = env.list("BELFRY_ROSTER", [])
+
+# Where things lie
+PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
+KEYS_DIR = DATA / "keys"
+STATIC_ROOT = DATA / "static"
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# Ports of the domain, bound to the channels (DESIGN, arrows)
+ALERTS_RING = "channels.jobs.ring"
+ALERTS_COMPOSE = "channels.registry.compose"
+ALERTS_PROGRESS = "channels.fanout.progress"
+ALERTS_NOTIFY = "channels.officers.notify"
+
+# The channels: channels.toml in the data folder, else website and feeds
+CHANNELS_FILE = Path(env.str("BELFRY_CHANNELS_FILE", str(DATA / "channels.toml")))
+CHANNELS: dict[str, dict[str, Any]] = {
+    "website": {"adapter": "channels.city.website.Website"},
+    "feeds": {"adapter": "channels.city.feeds.Feeds"},
+}
+CHANNELS_ERROR = ""
+if CHANNELS_FILE.is_file():
+    try:
+        CHANNELS = tomllib.loads(CHANNELS_FILE.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        CHANNELS_ERROR = f"{CHANNELS_FILE.name}: {error}"
+WEBSUB_HUB = env.str("BELFRY_WEBSUB_HUB", "")
+
+# Engine
+LEASE_SECONDS = env.int("BELFRY_LEASE_SECONDS", 60)
+SWEEP_SECONDS = env.float("BELFRY_SWEEP_SECONDS", 1.0)
+REDIS_PATIENCE_SECONDS = env.float("BELFRY_REDIS_PATIENCE_SECONDS", 5.0)
+REDIS_URL = env.str("REDIS_URL", f"unix://{DATA / 'run' / 'redis.sock'}")
+RQ_QUEUES: dict[str, dict[str, Any]] = {
+    name: {
+        "URL": REDIS_URL,
+        "DEFAULT_TIMEOUT": 600,
+        "SERIALIZER": "json",
+        "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 1, "socket_timeout": 5},
+    }
+    for name in ("site", "city-urgent", "city", "commercial", "upkeep")
+}
+_sentinels: list[str] = env.list("REDIS_SENTINELS", [])
+if _sentinels:
+    for queue in RQ_QUEUES.values():
+        del queue["URL"]
+        del queue["REDIS_CLIENT_KWARGS"]
+        queue |= {
+            "SENTINELS": [
+                (node.rsplit(":", 1)[0], int(node.rsplit(":", 1)[1])) for node in _sentinels
+            ],
+            "MASTER_NAME": env.str("REDIS_MASTER_NAME", "mymaster"),
+            "PASSWORD": env.str("REDIS_PASSWORD", "") or None,
+            "SOCKET_TIMEOUT": 5,
+            "CONNECTION_KWARGS": {"socket_connect_timeout": 1},
+        }
+
+# Django
+SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
+DEBUG = False
+ALLOWED_HOSTS = env.list("BELFRY_HOSTS", [urlsplit(ADDRESS).hostname or "127.0.0.1", "127.0.0.1", "localhost"])
+ROOT_URLCONF = "deploy.urls"
+WSGI_APPLICATION = "deploy.wsgi.application"
+INSTALLED_APPS = [
+    "alerts.desk.apps.DeskConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
+    "csp",
+    "django_rq",
+    "django_htmx",
+    "alerts",
+    "channels",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "alerts.desk.people.OfficerBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+DATABASES = {"default": dj_database_url.parse(env.str("DATABASE_URL", f"sqlite:///{DATA / 'belfry.sqlite3'}"))}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A writer takes the lock when its transaction begins, and waits for it: no "database is locked".
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+else:
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+LANGUAGE_CODE = "de"
+LANGUAGES = [("de", _("German")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
+TIME_ZONE = env.str("BELFRY_TIME_ZONE", "Europe/Berlin")
+USE_TZ = True
+
+EMAIL_CONFIG = env.str("EMAIL_URL", "")
+_mail = urlsplit(EMAIL_CONFIG)
+if _mail.scheme in {"smtp", "smtps", "smtp+tls"}:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST = _mail.hostname or "localhost"
+    EMAIL_PORT = _mail.port or 25
+    EMAIL_HOST_USER = _mail.username or ""
+    EMAIL_HOST_PASSWORD = env.str("EMAIL_PASSWORD", "") or _mail.password or ""
+    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = str(DATA / "mail")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("BELFRY_MAIL_FROM", f"belfry@{CAP_SENDER}")
+
+# The desk
+LOGIN_URL = "admin:login"
+HTTPS = ADDRESS.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_AGE = env.int("BELFRY_SESSION_SECONDS", 2 * 3600)
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+CSRF_TRUSTED_ORIGINS = [ADDRESS]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BELFRY_BEHIND_PROXY", False) else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username"], ["ip_address"]]
+AXES_ENABLE_ADMIN = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
+OTP_TOTP_ISSUER = f"Belfry {CITY_SHORT}"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("BELFRY_LOG_LEVEL", "INFO")},
+    "loggers": {"rq.worker": {"level": "WARNING"}},
+}

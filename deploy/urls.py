@@ -1,0 +1,12 @@
+"""The application's addresses. The public pages are files, served before Django is asked (``deploy.wsgi``)."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from channels import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("desk/", admin.site.urls),
+]
