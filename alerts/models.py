@@ -331,7 +331,9 @@ class Alarm(models.Model):
         verbose_name = _("alarm")
         verbose_name_plural = _("alarms")
         constraints = [
-            models.UniqueConstraint(fields=["key"], condition=Q(ended_at__isnull=True), name="one_open_alarm_per_cause"),
+            models.UniqueConstraint(
+                fields=["key"], condition=Q(ended_at__isnull=True), name="one_open_alarm_per_cause"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,10 @@ class Http:
 
     def __init__(self, *, seconds: float = 10.0, transport: httpx.BaseTransport | None = None) -> None:
         self.client = httpx.Client(
-            timeout=seconds, follow_redirects=False, transport=transport, headers={"User-Agent": "Belfry"},
+            timeout=seconds,
+            follow_redirects=False,
+            transport=transport,
+            headers={"User-Agent": "Belfry"},
             trust_env=False,
         )
 
@@ -36,7 +39,10 @@ class Http:
                     if len(body) > LIMIT:
                         raise Permanent(f"{what}: answer too long")
                 answer = httpx.Response(
-                    response.status_code, headers=_plain(response.headers), content=bytes(body), request=response.request
+                    response.status_code,
+                    headers=_plain(response.headers),
+                    content=bytes(body),
+                    request=response.request,
                 )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Temporary(f"{what}: no connection") from error

@@ -112,9 +112,7 @@ if _sentinels:
         del queue["URL"]
         del queue["REDIS_CLIENT_KWARGS"]
         queue |= {
-            "SENTINELS": [
-                (node.rsplit(":", 1)[0], int(node.rsplit(":", 1)[1])) for node in _sentinels
-            ],
+            "SENTINELS": [(node.rsplit(":", 1)[0], int(node.rsplit(":", 1)[1])) for node in _sentinels],
             "MASTER_NAME": env.str("REDIS_MASTER_NAME", "mymaster"),
             "PASSWORD": env.str("REDIS_PASSWORD", "") or None,
             "SOCKET_TIMEOUT": 5,
