@@ -1,1 +1,117 @@
-"""System checks of the domain: a wrong setting speaks at start."""
+"""System checks of the domain: a wrong setting speaks at start, and names itself and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
+from django.utils.module_loading import import_string
+
+from .ports import BINDINGS
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def on_loopback() -> bool:
+    """Whether the public address is this machine's own: the only place the demo may run."""
+    return (urlsplit(settings.ADDRESS).hostname or "") in LOOPBACK
+
+
+@register()
+def ports(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E001: every port is bound to something that can be called."""
+    found: list[CheckMessage] = []
+    for name in BINDINGS:
+        path = getattr(settings, name, "")
+        try:
+            bound = callable(import_string(path))
+        except ImportError:
+            bound = False
+        if not bound:
+            found.append(Error(f"{name} is {path!r}, which can't be called.", hint=f"Set {name}.", id="alerts.E001"))
+    return found
+
+
+@register()
+def city(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E002–E006: address, languages, sender, word to type."""
+    found: list[CheckMessage] = []
+    address = urlsplit(settings.ADDRESS)
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        found.append(
+            Error(
+                f"BELFRY_ADDRESS is {settings.ADDRESS!r}: no web address.",
+                hint="Set BELFRY_ADDRESS to the public address, such as https://warnung.stadt.example.",
+                id="alerts.E002",
+            )
+        )
+    elif address.scheme == "http" and not on_loopback():
+        found.append(
+            Caution(
+                "BELFRY_ADDRESS has no https: log-ins travel in the clear.",
+                hint="Set it to https://…",
+                id="alerts.W001",
+            )
+        )
+    missing = set(settings.REQUIRED_LANGUAGES) - set(settings.CONTENT_LANGUAGES)
+    if missing or not settings.CONTENT_LANGUAGES:
+        found.append(
+            Error(
+                f"BELFRY_REQUIRED_LANGUAGES names {', '.join(sorted(missing))}, which BELFRY_LANGUAGES lacks.",
+                hint="Add it to BELFRY_LANGUAGES.",
+                id="alerts.E003",
+            )
+        )
+    if not settings.CAP_SENDER or set(settings.CAP_SENDER) & set(" ,<&"):
+        found.append(
+            Error(
+                f"BELFRY_CAP_SENDER is {settings.CAP_SENDER!r}: CAP allows no space, comma, < or & in it.",
+                hint="Set it to a host name or mail address of the city.",
+                id="alerts.E004",
+            )
+        )
+    if (
+        settings.WARNING_WORD.strip().casefold() == settings.EXERCISE_WORD.casefold()
+        or not settings.WARNING_WORD.strip()
+    ):
+        found.append(
+            Error(
+                "BELFRY_WARNING_WORD is empty or the exercise's word.",
+                hint="Set it to words that an officer types only for a real alert.",
+                id="alerts.E005",
+            )
+        )
+    if settings.DEMO and not on_loopback():
+        found.append(
+            Error(
+                "BELFRY_DEMO is on, but BELFRY_ADDRESS is not this machine's loopback.",
+                hint="Remove BELFRY_DEMO and make officers with manage.py first_officer.",
+                id="alerts.E006",
+            )
+        )
+    return found
+
+
+@register()
+def keys(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E007: secrets that others can read."""
+    folder = settings.KEYS_DIR
+    loose = [
+        path.name
+        for path in folder.glob("*")
+        if path.suffix != ".crt" and "cert" not in path.name and path.stat().st_mode & 0o077
+    ]
+    if not loose:
+        return []
+    return [
+        Error(
+            f"Keys that others on this machine can read: {', '.join(sorted(loose))}.",
+            hint="Set their mode to 600 (chmod 600 in the folder keys of BELFRY_DATA).",
+            id="alerts.E007",
+        )
+    ]

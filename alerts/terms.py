@@ -102,7 +102,7 @@ class ResponseType(TextChoices):
 
 def ui_language(language: str) -> str:
     """The interface language whose words frame a text: ``de-simple`` reads German words."""
-    return language.split("-")[0]
+    return language.split("-", 1)[0]
 
 
 def language_name(language: str) -> str:
@@ -112,4 +112,4 @@ def language_name(language: str) -> str:
 
 def direction(language: str) -> str:
     """``rtl`` for scripts that run from right to left, else ``ltr``; the value of HTML's ``dir``."""
-    return "rtl" if language.split("-")[0] in {"ar", "fa", "he", "ps", "ur"} else "ltr"
+    return "rtl" if language.split("-", 1)[0] in {"ar", "fa", "he", "ps", "ur"} else "ltr"

@@ -1,1 +1,81 @@
-"""System checks of the domain: a wrong setting speaks at start."""
+"""System checks of the channels: an entry that can't work speaks at start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from . import registry
+from .base import Publisher
+
+SITE = ("website", "feeds")
+
+
+@register()
+def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """channels.E001–E005: channels.toml is read, every entry makes an adapter, page and feeds are there."""
+    if settings.CHANNELS_ERROR:
+        return [
+            Error(
+                f"channels.toml can't be read: {settings.CHANNELS_ERROR}",
+                hint="Mend the file; deploy/channels.toml is a sample.",
+                id="channels.E001",
+            )
+        ]
+    found: list[CheckMessage] = [
+        Error(
+            f"CHANNELS has no \"{name}\": the city's own page and feeds can't be switched off.",
+            hint=f"Add [{name}] to channels.toml as in deploy/channels.toml.",
+            id="channels.E002",
+        )
+        for name in SITE
+        if name not in settings.CHANNELS
+    ]
+    for name, entry in settings.CHANNELS.items():
+        found += _entry(name, entry)
+    return found
+
+
+def _entry(name: str, entry: Any) -> list[CheckMessage]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("adapter"), str):
+        return [
+            Error(
+                f'CHANNELS["{name}"] has no "adapter".',
+                hint="Name its class, such as channels.city.website.Website.",
+                id="channels.E003",
+            )
+        ]
+    try:
+        channel = registry.channel(name)
+    except (ImportError, TypeError, ValueError) as error:
+        return [
+            Error(
+                f'CHANNELS["{name}"] can\'t be made: {error}.',
+                hint="Mend its entry in channels.toml; its options are those of the adapter's constructor.",
+                id="channels.E004",
+            )
+        ]
+    found: list[CheckMessage] = []
+    languages = set(channel.languages) if isinstance(channel, Publisher) else set()
+    unknown = languages - set(settings.CONTENT_LANGUAGES)
+    if unknown:
+        found.append(
+            Error(
+                f'CHANNELS["{name}"] speaks {", ".join(sorted(unknown))}, which BELFRY_LANGUAGES lacks.',
+                hint="Mend its languages or BELFRY_LANGUAGES.",
+                id="channels.E005",
+            )
+        )
+    if channel.seconds >= settings.LEASE_SECONDS:
+        found.append(
+            Error(
+                f'CHANNELS["{name}"] may take {channel.seconds:.0f} s, longer than BELFRY_LEASE_SECONDS.',
+                hint="Raise BELFRY_LEASE_SECONDS.",
+                id="channels.E006",
+            )
+        )
+    return found

@@ -1,0 +1,61 @@
+"""Alarms: what an officer must know now; a banner at the desk at once, a mail to the roster by upkeep, without RQ."""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from . import audit, ports
+from .models import Alarm
+
+log = logging.getLogger(__name__)
+
+
+def sound(key: str, text: str, link: str = "") -> None:
+    """Raise the alarm of cause ``key`` unless it is open already; ``text`` in the city's first language."""
+    if Alarm.objects.filter(key=key, ended_at__isnull=True).exists():
+        return
+    try:
+        with transaction.atomic():
+            Alarm.objects.create(key=key, text=text, link=link)
+            audit.record(None, "alarm", key, text=text)
+    except IntegrityError:
+        return  # another process raised the same one between our look and our write
+    log.warning("alarm %s", key)
+
+
+def end(key: str) -> None:
+    """The cause is gone: end its open alarm, if there is one."""
+    if Alarm.objects.filter(key=key, ended_at__isnull=True).update(ended_at=timezone.now()):
+        audit.record(None, "alarm-ended", key)
+
+
+def put_aside(alarm_id: int, by: AbstractBaseUser) -> None:
+    """An officer has seen it and ends it."""
+    with transaction.atomic():
+        alarm = Alarm.objects.select_for_update().get(pk=alarm_id)
+        if alarm.ended_at is None:
+            Alarm.objects.filter(pk=alarm_id).update(ended_at=timezone.now(), ended_by=by)
+            audit.record(by, "alarm-ended", alarm.key)
+
+
+def open_alarms() -> list[Alarm]:
+    return list(Alarm.objects.filter(ended_at__isnull=True))
+
+
+def tell() -> None:
+    """Mail what has not been told yet; upkeep calls this. A mail that fails stays owed."""
+    for alarm in Alarm.objects.filter(told_at__isnull=True, ended_at__isnull=True).order_by("pk")[:20]:
+        with override("de"):
+            subject = _("Belfry alarm: {text}").format(text=" ".join(alarm.text.split())[:120])
+        try:
+            ports.notify(subject, alarm.text + (f"\n\n{alarm.link}" if alarm.link else ""))
+        except OSError as error:  # smtplib's errors and sockets' are OSError
+            log.warning("alarm mail failed: %s", type(error).__name__)
+            return
+        Alarm.objects.filter(pk=alarm.pk).update(told_at=timezone.now())

@@ -1,0 +1,308 @@
+"""Plan, claim, supersede, settle, sweep: rows only, no channel and no Redis.
+
+A row is worked on by whoever turned it from WAITING to SENDING with a token of his own; every
+later write asks for that token. All times here are the database's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from alerts import audit
+from alerts.models import Alert, Message
+from alerts.models import Rendering as RenderingRow
+from alerts.notice import Rendering
+from alerts.people import NotAllowed, Refused, may
+from alerts.terms import Kind, MsgType, Severity, Status
+
+from . import registry
+from .models import MOVES, Attempt, Delivery, Heartbeat, Post, State
+
+RING_AGAIN = dt.timedelta(seconds=10)
+"""After this long without being claimed, a delivery is rung again."""
+MOST_WAIT = 300.0
+"""Seconds: the longest pause between two tries; five for the city's own page and feeds."""
+
+
+def plan(message_id: int) -> list[Delivery]:
+    """One delivery for each channel that was composed for; can run twice. Returns those still waiting.
+
+    A channel added after submission has no rendering and is not sent to; one removed is recorded as
+    left out. Older messages of the alert that still wait elsewhere than on the city's page are superseded.
+    """
+    message = Message.objects.select_related("alert").get(pk=message_id)
+    composed = RenderingRow.objects.filter(draft=message.draft_id, round=message.round).order_by("pk")
+    with transaction.atomic():
+        for name in dict.fromkeys(composed.values_list("channel", flat=True)):
+            _owe(message, name)
+        Delivery.objects.filter(
+            message__alert=message.alert_id, message__number__lt=message.number, state=State.WAITING, site=False
+        ).update(state=State.SUPERSEDED, words=_("A newer message took its place."))
+    return list(message.deliveries.filter(state=State.WAITING))
+
+
+def _owe(message: Message, name: str) -> None:
+    if name not in settings.CHANNELS:
+        defaults: dict[str, Any] = {
+            "queue": "city",
+            "city": False,
+            "state": State.LEFT_OUT,
+            "due_at": Now(),
+            "words": _("The channel was removed from the settings after submission."),
+        }
+    else:
+        channel = registry.channel(name)
+        defaults = {
+            "queue": queue_of(message, site=channel.site, city=channel.city),
+            "city": channel.city,
+            "site": channel.site,
+            "rehearsal": not channel.site and (registry.rehearsal(name) or message.status != Status.ACTUAL),
+            "due_at": Now(),
+        }
+    Delivery.objects.get_or_create(message=message, channel=name, defaults=defaults)
+
+
+def queue_of(message: Message, *, site: bool, city: bool) -> str:
+    """The queue of a channel for this message, by the highest severity its alert ever had; cancels travel urgently."""
+    if site:
+        return "site"
+    if not city:
+        return "commercial"
+    urgent = (
+        message.highest in {Severity.EXTREME, Severity.SEVERE, Severity.UNKNOWN}
+        or message.msg_type == MsgType.CANCEL
+        or message.kind == Kind.CORRECTION
+    )
+    return "city-urgent" if urgent else "city"
+
+
+def claimable() -> QuerySet[Delivery]:
+    """What may be claimed now: due, the gate open where it is not the city's, and not overtaken.
+
+    The conditions on other tables stand in EXISTS, so that PostgreSQL checks the row's own state
+    anew after waiting for another claim.
+    """
+    gate = Exists(Message.objects.filter(pk=OuterRef("message_id"), live_at__isnull=False))
+    newest = Exists(Alert.objects.filter(latest_id=OuterRef("message_id")))
+    return Delivery.objects.filter(Q(city=True) | gate, Q(site=True) | newest, state=State.WAITING, due_at__lte=Now())
+
+
+def claim(delivery_id: int) -> str | None:
+    """A lease token where this caller now holds the delivery; None where another does or it may not go yet."""
+    token = secrets.token_hex(16)
+    taken = (
+        claimable()
+        .filter(pk=delivery_id)
+        .update(
+            state=State.SENDING,
+            lease=token,
+            lease_until=_later(settings.LEASE_SECONDS),
+            started_at=Now(),
+            tries=F("tries") + 1,
+        )
+    )
+    return token if taken == 1 else None
+
+
+def renew(delivery_id: int, token: str) -> bool:
+    """Hold on to a claimed delivery; False where the lease was lost: the worker then stops at once."""
+    mine = Delivery.objects.filter(pk=delivery_id, state=State.SENDING, lease=token, lease_until__gt=Now())
+    return mine.update(lease_until=_later(settings.LEASE_SECONDS)) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one try came to: ``result`` of Attempt.Result; ``after`` seconds until the next try."""
+
+    result: str
+    words: str = ""
+    language: str = ""
+    milliseconds: int = 0
+    after: float | None = None
+
+
+def accepted(delivery_id: int, token: str, rendering: Rendering, post: Post, milliseconds: int) -> bool:
+    """Keep what one language's post came to. False where the lease was lost meanwhile."""
+    with transaction.atomic():
+        if not renew(delivery_id, token):
+            return False
+        post.delivery_id = delivery_id
+        post.language = rendering.language
+        post.save(force_insert=True)
+        _append(delivery_id, Result(Attempt.Result.ACCEPTED, language=rendering.language, milliseconds=milliseconds))
+    return True
+
+
+def settle(delivery_id: int, token: str, result: Result, *, idempotent: bool, site: bool) -> bool:
+    """Append the Attempt and set the state that follows from it. False where the lease was lost meanwhile."""
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+        if delivery.lease != token or delivery.state != State.SENDING:
+            return False
+        again = result.result == Attempt.Result.TEMPORARY or (
+            result.result in {Attempt.Result.UNCERTAIN, Attempt.Result.LOST} and idempotent
+        )
+        change: dict[str, Any] = {"lease": "", "lease_until": None, "words": result.words}
+        if result.result == Attempt.Result.ACCEPTED:
+            change |= {"state": State.DONE, "done_at": Now()}
+        elif again:
+            wait = pause(delivery.tries, site=site) if result.after is None else result.after
+            change |= {"state": State.WAITING, "due_at": _later(wait), "rung_at": None}
+        else:
+            lost = result.result in {Attempt.Result.UNCERTAIN, Attempt.Result.LOST}
+            change["state"] = State.UNCLEAR if lost else State.FAILED
+        Delivery.objects.filter(pk=delivery_id, lease=token).update(**change)
+        if result.result != Attempt.Result.ACCEPTED:
+            _append(delivery_id, result)
+    return True
+
+
+def pause(tries: int, *, site: bool = False) -> float:
+    """Seconds until the next try: doubling, with jitter of half to one and a half."""
+    most = 5.0 if site else MOST_WAIT
+    return float(min(0.5 * 2 ** min(tries, 12), most) * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
+
+
+def open_if_live(message_id: int) -> bool:
+    """Set the gate once page and feeds are both out; True for the one caller who set it."""
+    site = Delivery.objects.filter(message=message_id, site=True)
+    if not site.exists() or site.exclude(state=State.DONE).exists():
+        return False
+    return Message.objects.filter(pk=message_id, live_at__isnull=True).update(live_at=Now()) == 1
+
+
+def open_gate(message_id: int, reason: str, by: AbstractBaseUser) -> None:
+    """An officer opens the gate by hand, since the city's own page failed; the reason is kept."""
+    if not may(by, "alerts.open_gate"):
+        raise NotAllowed(_("Your role does not allow opening the gate."))
+    if len(reason.strip()) < 10:
+        raise Refused(_("Say in a sentence why the gate is opened before the city's own page stands."))
+    with transaction.atomic():
+        opened = Message.objects.filter(pk=message_id, live_at__isnull=True).update(
+            live_at=Now(), gate_reason=reason.strip()
+        )
+        if opened != 1:
+            raise Refused(_("The gate is open already."))
+        audit.record(by, "gate-opened", f"message {message_id}", reason=reason.strip())
+
+
+def try_again(delivery_id: int, by: AbstractBaseUser) -> None:
+    """An officer sends a failed or unclear delivery again."""
+    _by_hand(delivery_id, State.WAITING, by, "try-again", due_at=Now(), rung_at=None, tries=0)
+
+
+def leave_out(delivery_id: int, by: AbstractBaseUser) -> None:
+    """An officer leaves a channel out for this message."""
+    _by_hand(delivery_id, State.LEFT_OUT, by, "left-out", words=_("Left out by an officer."))
+
+
+def mark_sent(delivery_id: int, by: AbstractBaseUser) -> None:
+    """An officer has looked: an unclear delivery did go out."""
+    _by_hand(delivery_id, State.DONE, by, "marked-sent", done_at=Now(), words=_("Marked as sent by an officer."))
+
+
+def _by_hand(delivery_id: int, state: str, by: AbstractBaseUser, action: str, **change: Any) -> None:
+    if not (may(by, "alerts.write_draft") or may(by, "alerts.approve_draft")):
+        raise NotAllowed(_("Your role does not allow changing deliveries."))
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+        if (
+            state not in MOVES[delivery.state]
+            or delivery.state == State.SENDING
+            or (delivery.site and state == State.LEFT_OUT)
+        ):
+            raise Refused(_("That is not possible for this delivery now. Load the page anew."))
+        Delivery.objects.filter(pk=delivery_id, state=delivery.state).update(state=state, **change)
+        audit.record(by, action, f"delivery {delivery_id}", channel=delivery.channel, message=delivery.message_id)
+
+
+def unplanned(older: dt.timedelta) -> list[int]:
+    """Messages released at least ``older`` ago that no delivery exists for yet."""
+    rows = Message.objects.filter(deliveries__isnull=True, sent__lte=Now() - older)
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:100])
+
+
+def unrung() -> list[Delivery]:
+    """Deliveries that may be claimed and that nobody was told of lately."""
+    lately = Q(rung_at__gt=Now() - RING_AGAIN)
+    return list(claimable().exclude(lately).order_by("pk")[:500])
+
+
+def forgotten(patience: dt.timedelta) -> list[Delivery]:
+    """City deliveries that no worker took for ``patience``, site first: upkeep carries them out itself."""
+    return list(claimable().filter(city=True, due_at__lte=Now() - patience).order_by("-site", "pk")[:100])
+
+
+def lost() -> list[Delivery]:
+    """Deliveries whose worker let its lease run out."""
+    return list(Delivery.objects.filter(state=State.SENDING, lease_until__lte=Now()).order_by("pk")[:500])
+
+
+def end_expired() -> int:
+    """Leave out what still waits for a message that no longer holds; page and feeds apart."""
+    over = Exists(Message.objects.filter(pk=OuterRef("message_id"), expires__lte=Now()))
+    waiting = Delivery.objects.filter(over, state=State.WAITING, site=False)
+    return waiting.update(state=State.LEFT_OUT, words=_("The message expired before it could go out."))
+
+
+def rung(delivery_ids: list[int]) -> None:
+    Delivery.objects.filter(pk__in=delivery_ids).update(rung_at=Now())
+
+
+def beat(name: str) -> None:
+    """A supervised process is alive."""
+    if not Heartbeat.objects.filter(name=name).update(at=Now()):
+        Heartbeat.objects.get_or_create(name=name, defaults={"at": Now()})
+
+
+def progress(message_id: int) -> list[dict[str, Any]]:
+    """What each channel did for a message so far (``alerts.ports.Progress``): the gate's channels first.
+
+    ``seconds`` run from the message's ``sent`` to ``done_at``; None while it is not done.
+    """
+    message = Message.objects.get(pk=message_id)
+    rows = message.deliveries.prefetch_related("posts", "attempts").order_by("-site", "-city", "pk")
+    return [
+        {
+            "id": row.pk,
+            "channel": row.channel,
+            "name": registry.label(row.channel),
+            "city": row.city,
+            "site": row.site,
+            "rehearsal": row.rehearsal,
+            "state": row.state,
+            "state_words": row.get_state_display(),
+            "words": row.words,
+            "seconds": (row.done_at - message.sent).total_seconds() if row.done_at else None,
+            "done_at": row.done_at,
+            "due_at": row.due_at,
+            "posts": list(row.posts.all()),
+            "attempts": list(row.attempts.all()),
+        }
+        for row in rows
+    ]
+
+
+def _append(delivery_id: int, result: Result) -> None:
+    Attempt.objects.create(
+        delivery_id=delivery_id,
+        language=result.language,
+        result=result.result,
+        words=result.words,
+        milliseconds=result.milliseconds,
+    )
+
+
+def _later(seconds: float) -> Any:
+    return Now() + dt.timedelta(seconds=seconds)

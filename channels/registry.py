@@ -1,0 +1,100 @@
+"""settings.CHANNELS -> adapters, made once for each process; composes what they will say."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from alerts import public
+from alerts.notice import Notice, Rendering
+from alerts.ports import CannotCompose
+
+from .base import Channel, Publisher
+from .http import Http
+
+OURS = {"adapter", "rehearsal", "label"}
+"""Keys of an entry that are the engine's; all others go to the adapter's constructor."""
+
+
+@cache
+def channel(name: str) -> Channel:
+    """The adapter of a channel. Raises KeyError where CHANNELS has no such entry.
+
+    Its constructor takes by name what it asks for: its entry's own options and, of the city's
+    settings, ``shared()``.
+    """
+    entry = settings.CHANNELS[name]
+    adapter = import_string(entry["adapter"])
+    options = {key: value for key, value in entry.items() if key not in OURS}
+    known = inspect.signature(adapter).parameters
+    given = {key: value for key, value in shared().items() if key in known and key not in options}
+    made = adapter(name, **given, **options)
+    if not isinstance(made, Channel):
+        raise TypeError(f'CHANNELS["{name}"]: {entry["adapter"]} is no Channel')
+    return made
+
+
+def shared() -> dict[str, Any]:
+    """What of the settings an adapter may ask for."""
+    return {
+        "folder": str(settings.PUBLIC_DIR),
+        "address": settings.ADDRESS,
+        "languages": list(settings.CONTENT_LANGUAGES),
+        "city": public.city(),
+        "http": Http(),
+        "keys_dir": str(settings.KEYS_DIR),
+        "imprint_url": settings.IMPRINT_URL,
+        "privacy_url": settings.PRIVACY_URL,
+        "accessibility_url": settings.ACCESSIBILITY_URL,
+        "websub_hub": settings.WEBSUB_HUB,
+    }
+
+
+def names() -> list[str]:
+    """The configured channels, those that make the gate first."""
+    return sorted(settings.CHANNELS, key=lambda name: (not channel(name).site, not channel(name).city))
+
+
+def label(name: str) -> str:
+    """What officers call a channel."""
+    known = {"website": _("Website"), "feeds": _("Feeds")}
+    entry = settings.CHANNELS.get(name, {})
+    return str(entry.get("label") or known.get(name) or name)
+
+
+def rehearsal(name: str) -> bool:
+    """Whether a channel records what it would send instead of sending it. Website and feeds never do."""
+    return not channel(name).site and bool(settings.CHANNELS[name].get("rehearsal", True))
+
+
+def compose(notices: Sequence[Notice]) -> list[Rendering]:
+    """Every channel's renderings, in each of its languages (``alerts.ports.Compose``)."""
+    made = []
+    for name in names():
+        adapter = channel(name)
+        wanted = adapter.languages if isinstance(adapter, Publisher) else ()
+        for notice in notices:
+            if wanted and notice.language not in wanted:
+                continue
+            try:
+                made.append(adapter.compose(notice))
+            except ValueError as error:
+                raise CannotCompose(
+                    _("{channel} can't say this: {reason}").format(channel=label(name), reason=error)
+                ) from error
+    return made
+
+
+def _forget(*, setting: str, **_kwargs: Any) -> None:
+    if setting in {"CHANNELS", "PUBLIC_DIR", "ADDRESS", "CONTENT_LANGUAGES", "KEYS_DIR", "WEBSUB_HUB", "CITY"}:
+        channel.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,100 @@
+"""What upkeep does once a second and once a minute; all of it may run several times at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+import django_rq
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from redis.exceptions import RedisError
+
+from alerts import alarms, approval
+from alerts.models import Alert
+from alerts.notice import moment
+from alerts.terms import MsgType, Status
+
+from . import fanout, jobs, registry
+from .base import ChannelError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Upkeep:
+    """The supervised process that needs no Redis; ``redis_gone`` is when it last stopped answering."""
+
+    redis_gone: float | None = None
+    minute: float = 0.0
+    silent: set[str] = field(default_factory=set)
+
+    def second(self) -> None:
+        """One round: releases, lapses, sweep, alarms, heartbeat."""
+        with override("de"):
+            fanout.beat("upkeep")
+            approval.release_due()
+            approval.lapse_overdue()
+            jobs.sweep(patience=settings.REDIS_PATIENCE_SECONDS)
+            self.look_at_redis()
+            if time.monotonic() - self.minute >= 60:
+                self.minute = time.monotonic()
+                self.each_minute()
+            alarms.tell()
+
+    def look_at_redis(self) -> None:
+        """Sound an alarm when Redis has not answered for a while, and end it when it does again."""
+        try:
+            django_rq.get_connection("site").ping()
+        except (RedisError, OSError):
+            self.redis_gone = self.redis_gone or time.monotonic()
+            if time.monotonic() - self.redis_gone >= settings.REDIS_PATIENCE_SECONDS:
+                alarms.sound(
+                    "redis",
+                    _(
+                        "Redis does not answer (setting REDIS_URL). Alerts go out over the city's channels "
+                        "all the same, carried by upkeep; commercial channels wait."
+                    ),
+                )
+            return
+        if self.redis_gone is not None:
+            self.redis_gone = None
+        alarms.end("redis")
+
+    def each_minute(self) -> None:
+        """Pages whose state time alone has changed, and promises to residents that were not kept."""
+        for name in registry.names():
+            refresh = getattr(registry.channel(name), "refresh", None)
+            if refresh is not None:
+                try:
+                    refresh()
+                except ChannelError as error:
+                    log.warning("refresh of %s: %s", name, error)
+        remind()
+
+
+def remind() -> None:
+    """An alarm for each live alert whose promised next message is overdue; ended when it has come."""
+    now = timezone.now()
+    live = Alert.objects.filter(status=Status.ACTUAL, latest__expires__gt=now).exclude(latest__msg_type=MsgType.CANCEL)
+    overdue = set()
+    for alert in live.select_related("latest"):
+        if alert.latest is None:
+            continue
+        promised = alert.latest.content.next_by
+        key = f"overdue {alert.latest.identifier}"
+        if promised is not None and promised <= now:
+            overdue.add(key)
+            alarms.sound(
+                key,
+                _(
+                    "A message was promised for {time} and has not come. Say what holds, even if nothing has changed."
+                ).format(time=moment(promised)),
+                link=f"{settings.ADDRESS}/desk/",
+            )
+    for alarm in alarms.open_alarms():
+        if alarm.key.startswith("overdue ") and alarm.key not in overdue:
+            alarms.end(alarm.key)
