@@ -7,6 +7,7 @@ changed, the public pages. Every step may run again.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -34,7 +35,10 @@ def prepare() -> None:
     django.setup()
     from django.conf import settings  # noqa: PLC0415 (read after setup, so that its errors are ours to word)
 
-    call_command("check")
+    found = io.StringIO()
+    call_command("check", stdout=found, stderr=found)
+    if "no issues" not in found.getvalue():
+        say(found.getvalue())
     call_command("migrate", verbosity=0, interactive=False)
     call_command("collectstatic", verbosity=0, interactive=False)
     call_command("make_keys")

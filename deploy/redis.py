@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .environment import VENV, Refused
 
+LOG = "redis.log"  # in the folder run/; of the present start only
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes
 
 
@@ -59,9 +60,11 @@ def configure(data: Path) -> Redis:
     """Write the server's configuration into the data folder. Raises Refused where there is no server."""
     folder, path, config = data / "redis", data / "run" / "redis.sock", data / "run" / "redis.conf"
     folder.mkdir(mode=0o700, exist_ok=True)
+    (data / "run" / LOG).unlink(missing_ok=True)
     lines = [
         f"dir {_quoted(folder)}",
         "daemonize no",
+        f"logfile {_quoted(data / 'run' / LOG)}",
         "loglevel warning",
         "appendonly yes",
         "appendfsync everysec",

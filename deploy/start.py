@@ -177,7 +177,7 @@ def start_redis(supervisor: supervise.Supervisor, server: redis.Redis) -> None:
             aside = server.set_aside()
             say(f"Redis can't read what it kept (now in {aside}); the database knows what is owed.")
             process.falls = 0
-    raise Refused("The Redis-compatible server does not start: the reason stands above.")
+    raise Refused(f"{server.command[0]} does not start: the reason is in {server.folder.parent / 'run' / redis.LOG}.")
 
 
 def wait_for_page(supervisor: supervise.Supervisor, port: int) -> None:

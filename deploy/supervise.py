@@ -63,6 +63,7 @@ class Supervisor:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
         self.processes: list[Process] = []
+        self.own: set[int] = set()  # ids of the processes that we started; other children are adopted
         self.asked = 0
         self.deaf = False
         self.selector = selectors.DefaultSelector()
@@ -103,6 +104,7 @@ class Supervisor:
         """Pass on what was said within ``seconds``, and start again what is down and due."""
         for key, _events in self.selector.select(seconds):
             self._read(key.data)
+        self._bury()
         now = time.monotonic()
         for process in self.processes:
             if process.alive or self.stopping:
@@ -146,6 +148,7 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C at the terminal reaches us alone; we end the children in order
             preexec_fn=self._die_with_parent,  # noqa: PLW1509 (no threads here)
         )
+        self.own.add(process.popen.pid)
         assert process.popen.stdout  # noqa: S101
         os.set_blocking(process.popen.stdout.fileno(), False)
         self.selector.register(process.popen.stdout, selectors.EVENT_READ, process)
@@ -163,6 +166,7 @@ class Supervisor:
         process.falls = 0 if now - process.started > STEADY else process.falls + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** max(0, process.falls - 1))
         self._print(process.name, f"ended ({_words(process.popen.returncode)}); starts again in {pause:g} s")
+        self.own.discard(process.popen.pid)
         process.popen, process.due = None, now + pause
 
     def _read(self, process: Process) -> None:
@@ -202,11 +206,20 @@ class Supervisor:
             else:
                 process.popen.send_signal(number)
 
+    def _bury(self) -> None:
+        """Take note of the death of adopted processes, or they would stay in the process table."""
+        try:
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in self.own:
+                    return  # ours: its Popen asks
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            return  # no child at all
+
     def _end_orphans(self) -> None:
         """Kill what the processes left behind, known by having become our child."""
-        known = {process.popen.pid for process in self.processes if process.popen}
         for listing in Path(f"/proc/{self.pid}/task").glob("*/children"):
-            for pid in {int(word) for word in listing.read_text().split()} - known:
+            for pid in {int(word) for word in listing.read_text().split()} - self.own:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
 
