@@ -6,6 +6,7 @@ the code lack German (it needs GNU gettext: the program xgettext).
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import polib
 
 HOUSE = Path(__file__).resolve().parent.parent
 LOCALE = HOUSE / "templates" / "locale"
+SLOT = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%[sd]")
 PARTS = ("alerts", "channels", "deploy", "templates", "static")
 
 
@@ -65,6 +67,21 @@ def lacking(entries: list[polib.POEntry], language: str = "de") -> list[polib.PO
     return [entry for entry in entries if (entry.msgctxt, entry.msgid, entry.msgid_plural) not in known]
 
 
+def twisted(language: str = "de") -> list[polib.POEntry]:
+    """The translations that fill in other names than the text does: they would fail, or drop a fact, when shown."""
+    found = []
+    for source in LOCALE.glob(f"{language}/LC_MESSAGES/*.po"):
+        for entry in polib.pofile(str(source), encoding="utf-8"):
+            wanted = set(SLOT.findall(entry.msgid + entry.msgid_plural))
+            said = [entry.msgstr, *entry.msgstr_plural.values()]
+            if entry.translated() and (
+                not all(set(SLOT.findall(text)) <= wanted for text in said)
+                or set(SLOT.findall("".join(said))) != wanted
+            ):
+                found.append(entry)
+    return found
+
+
 def _path() -> str:
     return f"{Path(shutil.which('xgettext') or '/usr/bin/xgettext').parent}:/usr/bin:/bin"
 
@@ -78,8 +95,11 @@ def main() -> int:
     for entry in missing:
         places = ", ".join(f"{path}:{line}" for path, line in entry.occurrences[:2])
         sys.stdout.write(f"no German: {entry.msgid!r} ({places})\n")
-    sys.stdout.write(f"{len(entries)} texts, {len(missing)} without German\n")
-    return 1 if missing else 0
+    wrong = twisted()
+    for entry in wrong:
+        sys.stdout.write(f"other names to fill in: {entry.msgid!r} -> {entry.msgstr or entry.msgstr_plural!r}\n")
+    sys.stdout.write(f"{len(entries)} texts, {len(missing)} without German, {len(wrong)} with other names to fill in\n")
+    return 1 if missing or wrong else 0
 
 
 if __name__ == "__main__":

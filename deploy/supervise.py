@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from string import Template
 from types import FrameType
@@ -37,6 +38,31 @@ def procfile(variables: Mapping[str, str]) -> dict[str, list[str]]:
     return {
         name.strip(): shlex.split(Template(line).substitute({**DEFAULTS, **variables})) for name, _colon, line in lines
     }
+
+
+def die_with(parent: int, number: int = signal.SIGTERM) -> None:
+    """In a new process: have the kernel send us this signal when ``parent`` dies, even by -9 (Linux)."""
+    if LIBC:
+        LIBC.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def adopt() -> None:
+    """Have what a killed child leaves behind become our child, so that we can end it (Linux)."""
+    if LIBC:
+        LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_adopted(own: set[int]) -> list[str]:
+    """Kill every child of this process whose id is not among ``own``; returns their names."""
+    names = []
+    for listing in Path("/proc/self/task").glob("*/children"):
+        for pid in {int(word) for word in listing.read_text().split()} - own:
+            names.append(Path(f"/proc/{pid}/comm").read_text().strip())
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return names
 
 
 @dataclass
@@ -68,9 +94,7 @@ class Supervisor:
         self.deaf = False
         self.selector = selectors.DefaultSelector()
         self.pid = os.getpid()
-        if LIBC:
-            # What a killed worker leaves behind becomes our child, so that we can end it
-            LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
 
@@ -134,7 +158,7 @@ class Supervisor:
             for process in group:
                 self._read(process)
             if not server:
-                self._end_orphans()
+                end_adopted(self.own)
 
     def _launch(self, process: Process) -> None:
         process.started = time.monotonic()
@@ -146,18 +170,12 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C at the terminal reaches us alone; we end the children in order
-            preexec_fn=self._die_with_parent,  # noqa: PLW1509 (no threads here)
+            preexec_fn=partial(die_with, self.pid),  # noqa: PLW1509 (no threads here)
         )
         self.own.add(process.popen.pid)
         assert process.popen.stdout  # noqa: S101
         os.set_blocking(process.popen.stdout.fileno(), False)
         self.selector.register(process.popen.stdout, selectors.EVENT_READ, process)
-
-    def _die_with_parent(self) -> None:
-        if LIBC:
-            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-            if os.getppid() != self.pid:
-                os._exit(1)
 
     def _fell(self, process: Process, now: float) -> None:
         """Note that a process ended by itself, and when it is due again."""
@@ -215,13 +233,6 @@ class Supervisor:
                 os.waitpid(ended.si_pid, 0)
         except ChildProcessError:
             return  # no child at all
-
-    def _end_orphans(self) -> None:
-        """Kill what the processes left behind, known by having become our child."""
-        for listing in Path(f"/proc/{self.pid}/task").glob("*/children"):
-            for pid in {int(word) for word in listing.read_text().split()} - self.own:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
 
 
 def _read_some(descriptor: int) -> bytes | None:

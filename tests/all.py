@@ -1,0 +1,144 @@
+"""Every check and every test, on SQLite and on PostgreSQL, timed: ``python -m tests.all``, or ``deploy/test``.
+
+The last line counts like pytest's own: each check is one, and a test that needs real data where
+there is none is skipped, the only reason to skip one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.supervise import adopt, end_adopted
+from tests import postgres
+
+HOUSE = Path(__file__).resolve().parent.parent
+REASON_TO_SKIP = "real data missing"
+MAY_TAKE = 900  # seconds, any one step
+
+CHECKS = {
+    "ruff check": ["ruff", "check", "."],
+    "ruff format": ["ruff", "format", "--check", "."],
+    "mypy": ["mypy"],
+    "import arrows": ["lint-imports", "--no-cache"],
+    "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
+    "German for every text": ["python", "-m", "deploy.catalogues", "--check"],
+}
+TESTS = {
+    "tests on SQLite": "not postgres_only",
+    # Browsers and whole processes see the same on either database
+    "tests on PostgreSQL": "not browser and not slow",
+}
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+class Run:
+    """One run of everything: counts as pytest does, and how long each step took."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.environment = dict(environment)
+        self.counts: Counter[str] = Counter()
+        self.steps: list[tuple[str, float, bool]] = []
+
+    def command(self, name: str, words: list[str], **more: str) -> bool:
+        """Run one step; True where it ended well."""
+        say(f"\n--- {name}: {' '.join(words)}")
+        start = time.monotonic()
+        process = subprocess.Popen(
+            words, cwd=HOUSE, env={**self.environment, **more}, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            well = process.wait(MAY_TAKE) == 0
+        except subprocess.TimeoutExpired:
+            say(f"{name}: ended after {MAY_TAKE} seconds")
+            well = False
+        finally:
+            process.kill()
+            process.wait()
+            left = end_adopted(set())
+        if left:
+            say(f"{name}: ended what it left running: {', '.join(sorted(left))}")
+        self.steps.append((name, time.monotonic() - start, well))
+        return well
+
+    def check(self, name: str, words: list[str]) -> None:
+        self.counts["passed" if self.command(name, words) else "failed"] += 1
+
+    def pytest(self, name: str, which: str, **more: str) -> None:
+        """Run pytest and count what its report says; an ending without a report is an error."""
+        report = self.folder / "report.xml"
+        report.unlink(missing_ok=True)
+        words = ["pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "-m", which, f"--junit-xml={report}"]
+        well = self.command(name, words, **more)
+        found = Counter(outcome(case) for case in ET.parse(report).iter("testcase")) if report.is_file() else Counter()  # noqa: S314
+        if well == bool(found["failed"] + found["error"]) or not found["passed"]:
+            found["error"] += 1
+        self.counts += found
+
+    def closing_line(self, seconds: float) -> str:
+        words = [f"{self.counts[word]} {word}" for word in ("failed", "passed") if self.counts[word]]
+        if self.counts["skipped"]:
+            words.append(f"{self.counts['skipped']} skipped (not run: {REASON_TO_SKIP})")
+        if self.counts["error"]:
+            words.append(f"{self.counts['error']} error{'s' * (self.counts['error'] > 1)}")
+        return f" {', '.join(words)} in {seconds:.2f}s ".center(80, "=")
+
+
+def outcome(case: ET.Element) -> str:
+    """passed, failed, error or skipped; a skip for any reason of its own counts as failed."""
+    for tag, word in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
+        found = case.find(tag)
+        if found is None:
+            continue
+        if word == "skipped" and REASON_TO_SKIP not in found.get("message", ""):
+            say(f"{case.get('classname')}.{case.get('name')} skipped itself: {found.get('message')}")
+            return "failed"
+        return word
+    return "passed"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["checks", "sqlite", "postgresql"], help="one part instead of all")
+    only = parser.parse_args().only
+    adopt()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="belfry-all-") as name:
+        environment = {
+            **{key: value for key, value in os.environ.items() if key != "DATABASE_URL"},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "BELFRY_DATA": name,
+        }
+        run = Run(Path(name), environment)
+        if only in {None, "checks"}:
+            for step, words in CHECKS.items():
+                run.check(step, words)
+        sqlite, postgresql = TESTS
+        if only in {None, "sqlite"}:
+            run.pytest(sqlite, TESTS[sqlite])
+        if only in {None, "postgresql"}:
+            with postgres.server() as url:
+                run.pytest(postgresql, TESTS[postgresql], DATABASE_URL=url)
+    say("")
+    for step, seconds, well in run.steps:
+        say(f"{seconds:8.1f} s  {'ok    ' if well else 'FAILED'}  {step}")
+    if run.counts["skipped"]:
+        say(f"\nNOT RUN: {run.counts['skipped']} tests need real data: name its folder in BELFRY_TEST_DATA.")
+    say(run.closing_line(time.monotonic() - began))
+    return 1 if run.counts["failed"] or run.counts["error"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
