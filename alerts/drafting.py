@@ -39,6 +39,7 @@ LIMITS = {"event": 80, "headline": 160, "description": 6000, "instruction": 4000
 OTHER_LIMITS = {"place": 120, "contact": 200, "web": 500, "note": 200}
 # What can reorder or hide text (Unicode TR 36): refused, since what is read must be what is there.
 HIDDEN = set("\u200b\u2060\ufeff\u00ad") | {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+GAP = re.compile(r"\{[^{}\n]{1,40}\}")
 URL = re.compile(r"(?:https?://|www\.)[^\s<>\"']+", re.IGNORECASE)
 
 
@@ -276,6 +277,12 @@ def _words(content: Content) -> Iterator[Fault]:
             ):
                 if not getattr(text, field).strip():
                     yield Fault(f"text-{language}-{field}", f"no-{field}", words.format(language=name))
+        if any(GAP.search(getattr(text, field)) for field in LIMITS):
+            yield Fault(
+                f"text-{language}-headline",
+                "gap",
+                _("{language}: a gap of the template is not filled in yet.").format(language=name),
+            )
         for field, limit in LIMITS.items():
             yield from _plain(f"text-{language}-{field}", name, getattr(text, field), limit)
     for field, limit in OTHER_LIMITS.items():

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.db import connection
+
+from tests import city
+from tests.channels import fakes
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +23,54 @@ def real_data() -> Path:
     if not (path / "cap").is_dir():
         pytest.skip("real data missing: set BELFRY_TEST_DATA")
     return path
+
+
+@pytest.fixture
+def author(db: None) -> User:
+    return city.officer("author", "write_draft")
+
+
+@pytest.fixture
+def approver(db: None) -> User:
+    return city.officer("approver", "approve_draft", "open_gate")
+
+
+@pytest.fixture
+def districts(db: None) -> None:
+    city.districts()
+
+
+@pytest.fixture
+def quiet(settings: Any) -> Iterator[None]:
+    """Two channels that only remember, and no doorbell: for tests of the domain and the engine."""
+    settings.CHANNELS = {
+        "page": {"adapter": "tests.channels.fakes.Page"},
+        "feed": {"adapter": "tests.channels.fakes.Page"},
+    }
+    settings.ALERTS_RING = "tests.conftest.no_doorbell"
+    fakes.forget()
+    yield
+    fakes.forget()
+
+
+def no_doorbell(_message_id: int) -> None:
+    """Stands for a Redis that is not there."""
+
+
+def pytest_configure() -> None:
+    """Officers of tests have no secrets: a quick hash for their passwords."""
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Let Django empty the tables between tests on SQLite, where it does so by DELETE.
+
+    Only the triggers against deleting are dropped; ``test_guards`` brings them back to try them.
+    """
+    with django_db_blocker.unblock():
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_kept'")
+                for (name,) in cursor.fetchall():
+                    cursor.execute(f'DROP TRIGGER "{name}"')

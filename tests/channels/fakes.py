@@ -1,0 +1,55 @@
+"""Channels that do what a test's script says; the wire is the only thing that is not real about them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from alerts.notice import Notice, Rendering
+from channels.base import Post, Publisher
+
+sent: dict[str, list[tuple[str, str]]] = defaultdict(list)
+"""What each channel put out: (key, text)."""
+script: dict[str, list[Exception | Callable[[], None]]] = defaultdict(list)
+"""What happens at a channel's next tries: an error is raised, a function is called."""
+
+
+def forget() -> None:
+    sent.clear()
+    script.clear()
+
+
+class Fake(Publisher):
+    """A publisher at the end of a very short wire."""
+
+    city = True
+    seconds = 1.0
+
+    def compose(self, notice: Notice) -> Rendering:
+        return Rendering(self.name, notice.language, {"text": notice.headline, "link": notice.url})
+
+    def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
+        if script[self.name]:
+            step = script[self.name].pop(0)
+            if isinstance(step, Exception):
+                raise step
+            step()
+        sent[self.name].append((key, str(rendering.fields["text"])))
+        return Post(remote_id=f"{self.name}-{len(sent[self.name])}")
+
+
+class Page(Fake):
+    site = True
+    idempotent = True
+
+
+class Own(Fake):
+    idempotent = True
+
+
+class Once(Fake):
+    """One that can't be tried twice."""
+
+
+class Commercial(Fake):
+    city = False
