@@ -200,13 +200,16 @@ def metres(km: float) -> str:
     return _("{count} kilometres").format(count=formats.number_format(round(km, 1), force_grouping=True))
 
 
-def moment(value: dt.datetime) -> str:
-    """A time as residents read it ("13. September, 19:35 Uhr"), in the city's time zone and active language."""
+def moment(value: dt.datetime, *, year: bool = False) -> str:
+    """A time as residents read it ("13. September, 19:35 Uhr"), in the city's time zone and active language.
+
+    The year stands in it where it is another than this one, or always (``year``).
+    """
     local = timezone.localtime(value)
-    year = "" if local.year == timezone.localtime().year else f" {local.year}"
+    in_year = f" {local.year}" if year or local.year != timezone.localtime().year else ""
     if ui_language(translation.get_language() or "de") == "de":
-        return f"{local.day}. {formats.date_format(local, 'F')}{year}, {local:%H:%M} Uhr"
-    return f"{local.day} {formats.date_format(local, 'F')}{year}, {local:%H:%M}"
+        return f"{local.day}. {formats.date_format(local, 'F')}{in_year}, {local:%H:%M} Uhr"
+    return f"{local.day} {formats.date_format(local, 'F')}{in_year}, {local:%H:%M}"
 
 
 def fit(text: str, tail: str, limit: int, count: Callable[[str], int] = len) -> str:

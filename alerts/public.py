@@ -147,6 +147,11 @@ def all_alerts() -> Iterable[PublicAlert]:
         yield from _alerts(Alert.objects.filter(pk__in=[row.pk for row in rows]).order_by("pk"), timezone.now())
 
 
+def slugs() -> list[str]:
+    """The address of every alert ever released, exercises included, oldest first."""
+    return list(Alert.objects.filter(latest__isnull=False).order_by("pk").values_list("slug", flat=True))
+
+
 def last_change() -> dt.datetime | None:
     """When anything public was last said, exercises included."""
     newest: dt.datetime | None = Message.objects.aggregate(newest=Max("sent"))["newest"]
