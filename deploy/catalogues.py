@@ -22,15 +22,16 @@ PARTS = ("alerts", "channels", "deploy", "templates", "static")
 
 
 def compile_all(locale: Path = LOCALE) -> list[Path]:
-    """Every ``.mo`` that is missing or older than its ``.po`` is written; returns those."""
+    """Write every ``.mo`` that does not say what its ``.po`` says; returns those."""
     written = []
     for source in sorted(locale.glob("*/LC_MESSAGES/*.po")):
         target = source.with_suffix(".mo")
-        if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
+        content = polib.pofile(str(source), encoding="utf-8").to_binary()
+        if target.is_file() and target.read_bytes() == content:
             continue
         # Whole or not at all: a running process may be reading it
         fresh = target.with_suffix(".mo.new")
-        polib.pofile(str(source), encoding="utf-8").save_as_mofile(str(fresh))
+        fresh.write_bytes(content)
         fresh.replace(target)
         written.append(target)
     return written
