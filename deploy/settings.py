@@ -21,7 +21,7 @@ from environs import FileAwareEnv
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("BELFRY_DATA") or BASE_DIR / "var").expanduser().absolute()
 
-env = FileAwareEnv(eager=True)
+env = FileAwareEnv(eager=True, strip_whitespace=True)
 if (DATA / "belfry.env").is_file():
     env.read_env(str(DATA / "belfry.env"), recurse=False)
 
@@ -118,6 +118,9 @@ if _sentinels:
             "SOCKET_TIMEOUT": 5,
             "CONNECTION_KWARGS": {"socket_connect_timeout": 1},
         }
+
+# The dashboard of django-rq could empty queues with no word in the record
+RQ_SHOW_ADMIN_LINK = False
 
 # Django
 SECRET_KEY = _secret_key()
@@ -228,6 +231,7 @@ SESSION_COOKIE_AGE = env.int("BELFRY_SESSION_SECONDS", 2 * 3600)
 SESSION_SAVE_EVERY_REQUEST = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_TRUSTED_ORIGINS = [ADDRESS]
+CSRF_FAILURE_VIEW = "alerts.desk.site.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BELFRY_BEHIND_PROXY", False) else None
 SECURE_REFERRER_POLICY = "same-origin"
@@ -250,6 +254,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username"], ["ip_address"]]
 AXES_ENABLE_ADMIN = False
+AXES_LOCKOUT_CALLABLE = "alerts.desk.site.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
 OTP_TOTP_ISSUER = f"Belfry {CITY_SHORT}"
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,7 +1,141 @@
-"""Who may work at the desk."""
+"""Who may sit at the desk: officers, their second factor, and what they had typed when their session ran out."""
 
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core import signing
+from django.db import transaction
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext_lazy as _
+from django_otp import devices_for_user
+from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticDevice
+
+from ..checks import on_loopback
+
+DEMO_DOMAIN = "@demo.belfry.example"
+"""Officers with an address here are the demo's; their passwords are printed on the screen."""
+
+KEPT = "desk-kept"
+KEPT_SECONDS = 12 * 3600
 
 
 class OfficerBackend(ModelBackend):
-    """Officers by name and password."""
+    """Officers by name and password; the demo's officers nowhere but in a demo on loopback."""
+
+    def user_can_authenticate(self, user: User | AnonymousUser | None) -> bool:
+        return super().user_can_authenticate(user) and (not is_demo(user) or demo_allowed())
+
+
+def is_demo(user: User | AnonymousUser | None) -> bool:
+    return str(getattr(user, "email", "")).lower().endswith(DEMO_DOMAIN)
+
+
+def demo_allowed() -> bool:
+    """Whether this is a demo that only its own machine can reach."""
+    return bool(settings.DEMO) and on_loopback()
+
+
+def officer(request: HttpRequest) -> User:
+    """The officer at this page; every page of the desk has one (``Desk.has_permission``)."""
+    return cast(User, request.user)
+
+
+def name(user: AbstractBaseUser) -> str:
+    """How an officer is called on pages."""
+    return str(getattr(user, "get_full_name", str)() or user.get_username())
+
+
+def verified_device(user: AbstractBaseUser, token: str) -> Device | None:
+    """The device that ``token`` proves, or None. Each token counts once; wrong ones are throttled by the device.
+
+    Six digits are asked of the authenticator, anything else is a backup code, so that a slip in one
+    doesn't throttle the other.
+    """
+    token = "".join(token.split())
+    backup = not token.isdecimal()
+    with transaction.atomic():
+        for device in devices_for_user(user, for_verify=True):
+            if isinstance(device, StaticDevice) is not backup or not device.verify_is_allowed()[0]:
+                continue
+            if device.verify_token(token):
+                return device
+    return None
+
+
+def token_field() -> forms.CharField:
+    return forms.CharField(
+        label=_("Code"),
+        max_length=32,
+        help_text=_("Six digits from your authenticator app, or a backup code."),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "spellcheck": "false"}),
+    )
+
+
+class LogIn(AdminAuthenticationForm):
+    """Name and password; enough in a demo."""
+
+    error_messages = {
+        **AdminAuthenticationForm.error_messages,
+        "invalid_login": _("This does not let you in. Check name and password."),
+    }
+
+
+class LogInTwice(LogIn):
+    """Name, password and the code of the second factor. One answer for all three: it doesn't tell which was wrong."""
+
+    token = token_field()
+
+    error_messages = {
+        **LogIn.error_messages,
+        "invalid_login": _(
+            "This does not let you in. Check name, password and code; a code works once, so wait for the next."
+        ),
+    }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        user = self.get_user()
+        if user is not None:
+            device = verified_device(user, cleaned.get("token", ""))
+            if device is None:
+                raise self.get_invalid_login_error()
+            # read by django_otp when the log-in is made
+            user.otp_device = device  # type: ignore[attr-defined]
+        return cleaned
+
+
+def log_in_form() -> type[LogIn]:
+    return LogInTwice if settings.SECOND_FACTOR else LogIn
+
+
+def seal(request: HttpRequest) -> str:
+    """What was posted, signed, to travel through the log-in page and back."""
+    fields = {name: values for name, values in request.POST.lists() if name != "csrfmiddlewaretoken"}
+    return signing.dumps({"path": request.path, "fields": fields}, salt=KEPT, compress=True)
+
+
+def keep(request: HttpRequest, sealed: str) -> None:
+    """Put what ``seal`` carried into the officer's session, for the page that it was meant for."""
+    try:
+        request.session[KEPT] = signing.loads(sealed, salt=KEPT, max_age=KEPT_SECONDS)
+    except signing.BadSignature:
+        request.session.pop(KEPT, None)
+
+
+def kept(request: HttpRequest) -> QueryDict | None:
+    """What was kept for this page, once; None where there is nothing."""
+    value = request.session.get(KEPT)
+    if not isinstance(value, dict) or value.get("path") != request.path:
+        return None
+    del request.session[KEPT]
+    fields = QueryDict(mutable=True)
+    for name, values in value["fields"].items():
+        fields.setlist(name, values)
+    return fields

@@ -1,0 +1,182 @@
+"""The first screen, the list of alerts, the choice of a template, alarms and the record."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from .. import alarms, drafting
+from ..content import from_json
+from ..models import OPEN, Alert, AuditEntry, Draft, DraftState, Part, Template
+from ..people import may
+from ..terms import Kind, MsgType, Status
+from . import approving, writing
+from .people import officer
+from .site import Page, desk, page, refused, transition
+from .summary import LiveAlert, live_alert, name_of
+
+PER_PAGE = 50
+LATELY = dt.timedelta(days=2)
+LIVE = Q(latest__isnull=False) & ~Q(latest__msg_type=MsgType.CANCEL)
+
+
+def home(request: HttpRequest) -> TemplateResponse:
+    """What is live, what waits for this officer, what fails, and the way to a new alert."""
+    now = timezone.now()
+    running = live(now)
+    return page(
+        request,
+        "desk/home.html",
+        now=now,
+        live=[alert for alert in running if alert.status != Status.EXERCISE],
+        exercises=[alert for alert in running if alert.status == Status.EXERCISE],
+        ended=ended_lately(now),
+        waiting=waiting(request),
+        ready=_drafts().filter(state=DraftState.APPROVED),
+        may_write=may(officer(request), "alerts.write_draft"),
+        drill=last_drill(),
+        panels=[panel(request) for panel in desk().added.panels],
+    )
+
+
+def live(now: dt.datetime) -> list[LiveAlert]:
+    """Alerts that warn now, exercises among them, the most dangerous and newest first."""
+    rows = Alert.objects.filter(LIVE, latest__expires__gt=now).select_related("latest")
+    found = [live_alert(row, now) for row in rows]
+    return sorted(found, key=lambda alert: (-alert.content.rank, -alert.message.sent.timestamp()))
+
+
+def ended_lately(now: dt.datetime) -> list[LiveAlert]:
+    """Alerts that ended in the last two days; those that ran out without an all-clear are among them."""
+    over = Q(latest__msg_type=MsgType.CANCEL, latest__sent__gt=now - LATELY) | (
+        LIVE & Q(latest__expires__lte=now, latest__expires__gt=now - LATELY)
+    )
+    rows = Alert.objects.filter(over).exclude(status=Status.EXERCISE).select_related("latest")
+    return [live_alert(row, now) for row in rows.order_by("-latest__sent")[:8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Drafts by whom they wait for. A draft whose base was overtaken waits for nobody."""
+
+    to_approve: list[Draft]
+    mine: list[Draft]
+    others: list[Draft]
+
+    @property
+    def for_me(self) -> int:
+        return len(self.to_approve) + len(self.mine)
+
+
+def waiting(request: HttpRequest) -> Waiting:
+    me = officer(request)
+    open_drafts = list(_drafts().exclude(state=DraftState.APPROVED)[:60])
+    part_of_mine = Part.objects.filter(officer=me, draft__in=open_drafts)
+    mine = set(part_of_mine.values_list("draft_id", flat=True))
+    writer, approver = may(me, "alerts.write_draft"), may(me, "alerts.approve_draft")
+    to_approve, own, others = [], [], []
+    for draft in open_drafts:
+        if draft.state == DraftState.SUBMITTED and approver and draft.pk not in mine:
+            to_approve.append(draft)
+        elif draft.pk in mine and writer:
+            own.append(draft)
+        else:
+            others.append(draft)
+    return Waiting(to_approve, own, others)
+
+
+def _drafts() -> QuerySet[Draft]:
+    """Open drafts that may still go out, the newest first, with what a list says about them."""
+    fresh = Q(base=F("alert__latest")) | Q(base__isnull=True, alert__latest__isnull=True)
+    rows = Draft.objects.filter(fresh, state__in=OPEN).order_by("-changed_at")
+    return rows.select_related("alert__latest").prefetch_related("parts__officer")
+
+
+def last_drill() -> AuditEntry | None:
+    return AuditEntry.objects.filter(action="drill").order_by("-number").first()
+
+
+def alert_list(request: HttpRequest) -> TemplateResponse:
+    """Every alert that was ever released or has an open draft, newest first."""
+    open_draft = Draft.objects.filter(alert=OuterRef("pk"), state__in=OPEN)
+    rows = Alert.objects.filter(Q(latest__isnull=False) | Exists(open_draft)).select_related("latest")
+    numbered = Paginator(rows.prefetch_related("drafts"), PER_PAGE).get_page(request.GET.get("page"))
+    now = timezone.now()
+    listed = [live_alert(row, now) if row.latest else row.drafts.all()[0] for row in numbered]
+    return page(request, "desk/alerts.html", numbered=numbered, listed=listed)
+
+
+def new(request: HttpRequest) -> HttpResponseBase:
+    """Choose a template, or begin blank; a POST begins the draft."""
+    if not may(officer(request), "alerts.write_draft"):
+        return refused(request, _("Your role does not allow writing alerts."))
+    asked = request.POST.get("status") or request.GET.get("status")
+    status = Status.EXERCISE if asked == Status.EXERCISE else Status.ACTUAL
+    templates = Template.objects.filter(active=True)
+    if request.method == "POST":
+        key = request.POST.get("template", "")
+        template = get_object_or_404(templates, key=key) if key else None
+        return redirect("admin:draft", drafting.new(officer(request), status=status, template=template).pk)
+    first = [row for row in templates if row.kind == Kind.WARNING]
+    return page(
+        request,
+        "desk/new.html",
+        exercise=status == Status.EXERCISE,
+        asked=status,
+        templates=[(row.key, name_of(row), from_json(row.content_json)) for row in first],
+    )
+
+
+@transition(back="index")
+def put_aside(request: HttpRequest) -> HttpResponse:
+    """An officer has read an alarm and ends it."""
+    alarm_id = request.POST.get("alarm", "")
+    if alarm_id.isdecimal():
+        alarms.put_aside(int(alarm_id), officer(request))
+        messages.success(request, _("The alarm is put aside. It stands in the record."))
+    return redirect("admin:index")
+
+
+def record(request: HttpRequest) -> TemplateResponse:
+    """The append-only record, newest first."""
+    rows = AuditEntry.objects.order_by("-number")
+    subject = request.GET.get("subject", "")[:80]
+    if subject:
+        rows = rows.filter(subject=subject)
+    numbered = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    return page(request, "desk/record.html", numbered=numbered, subject=subject)
+
+
+def office(request: HttpRequest) -> TemplateResponse:
+    """Officers, districts, templates: what an administrator keeps."""
+    site = desk()
+    return page(request, "desk/office.html", app_list=site.get_app_list(request), languages=settings.LANGUAGES)
+
+
+PAGES = [
+    Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts")),
+    Page("new/", new, "new"),
+    Page("drafts/<int:draft_id>/", writing.draft, "draft"),
+    Page("drafts/<int:draft_id>/submit/", writing.submit, "submit"),
+    Page("drafts/<int:draft_id>/take-up/", writing.take_up, "take-up"),
+    Page("alert/<slug:slug>/next/", writing.derive, "next"),
+    Page("drafts/<int:draft_id>/approve/", approving.approve, "approve"),
+    Page("drafts/<int:draft_id>/return/", approving.send_back, "return"),
+    Page("drafts/<int:draft_id>/pull-back/", approving.pull_back, "pull-back"),
+    Page("drafts/<int:draft_id>/withdraw/", approving.withdraw, "withdraw"),
+    Page("drafts/<int:draft_id>/break-glass/", approving.break_glass, "break-glass"),
+    Page("alarm/", put_aside, "put-aside"),
+    Page("record/", record, "record", gettext_lazy("Record")),
+    Page("office/", office, "office", gettext_lazy("Office")),
+]

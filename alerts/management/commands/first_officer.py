@@ -1,0 +1,98 @@
+"""``manage.py first_officer``: the first administrator, with password and second factor, once."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import secrets
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+import segno
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+from django.db import transaction
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from alerts import audit
+from alerts.desk.people import is_demo
+
+ROLES = ("author", "approver", "administrator")
+CODES = 8
+
+
+class Command(BaseCommand):
+    help = "Make the first officer: an administrator with password, authenticator and backup codes, shown once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="The name to log in with.")
+        parser.add_argument("--email", required=True, help="Where alarms are mailed to.")
+        parser.add_argument(
+            "--role",
+            action="append",
+            choices=ROLES,
+            help="Another role besides administrator; may be given twice. Two officers are needed for an alert.",
+        )
+        parser.add_argument("--generate", action="store_true", help="Make up a password instead of asking for one.")
+
+    def handle(self, *, name: str, email: str, role: list[str] | None, generate: bool, **_options: Any) -> None:
+        officer = User(username=name, email=email, is_staff=True)
+        self._check(officer)
+        password = self._password(officer, generate=generate or not sys.stdin.isatty())
+        officer.set_password(password)
+        roles = ["administrator", *(role or [])]
+        with transaction.atomic():
+            officer.save()
+            officer.groups.set(Group.objects.filter(name__in=roles))
+            totp = TOTPDevice.objects.create(user=officer, name="authenticator")
+            backup = StaticDevice.objects.create(user=officer, name="backup codes")
+            codes = [f"{secrets.token_hex(2)}-{secrets.token_hex(2)}" for _number in range(CODES)]
+            for code in codes:
+                backup.token_set.create(token=code)
+            audit.record(None, "first-officer", f"officer {name}", roles=roles)
+        self._show(officer, totp.config_url, codes, password if generate or not sys.stdin.isatty() else "")
+
+    def _check(self, officer: User) -> None:
+        administrators = User.objects.filter(groups__name="administrator", is_active=True)
+        if any(not is_demo(user) for user in administrators):
+            raise CommandError("There is an administrator already: new officers are made at the desk, under Office.")
+        try:
+            User._meta.get_field("username").clean(officer.username, officer)
+            validate_email(officer.email)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        if User.objects.filter(username=officer.username).exists():
+            raise CommandError(f"There is an officer {officer.username} already. Choose another name.")
+        if is_demo(officer):
+            raise CommandError("That address belongs to the demo's officers. Give the officer's own.")
+
+    def _password(self, officer: User, *, generate: bool) -> str:
+        if generate:
+            return secrets.token_urlsafe(15)
+        while True:
+            password = getpass.getpass("Password (12 characters at least): ")
+            try:
+                validate_password(password, officer)
+            except ValidationError as error:
+                self.stderr.write(" ".join(error.messages))
+                continue
+            if getpass.getpass("Once more: ") == password:
+                return password
+            self.stderr.write("The two are not the same.")
+
+    def _show(self, officer: User, url: str, codes: list[str], password: str) -> None:
+        picture = io.StringIO()
+        segno.make(url).terminal(picture, compact=True)
+        self.stdout.write(f"\nOfficer {officer.username} is made. What follows is shown this once.\n")
+        if password:
+            self.stdout.write(f"Password: {password}\n")
+        self.stdout.write("Scan this with an authenticator app, or type the address into it:\n")
+        self.stdout.write(picture.getvalue())
+        self.stdout.write(f"{url}\n")
+        self.stdout.write("Backup codes, each good for one log-in. Print them and lock them away:\n")
+        self.stdout.write("  ".join(codes) + "\n")

@@ -1,0 +1,218 @@
+"""Icons, levels, times and names as the desk's templates write them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+from django.contrib.auth.models import AbstractBaseUser
+from django.template.loader import select_template
+from django.utils import formats, timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from alerts import notice
+from alerts.content import Content
+from alerts.desk import differences, people, summary
+from alerts.desk.site import desk
+from alerts.models import Draft, DraftState
+from alerts.terms import Kind, direction, language_name
+
+register = template.Library()
+
+STATES = {
+    DraftState.DRAFT: "wait",
+    DraftState.SUBMITTED: "wait",
+    DraftState.RETURNED: "severe",
+    DraftState.APPROVED: "ok",
+    DraftState.RELEASED: "ok",
+    DraftState.WITHDRAWN: "bad",
+    DraftState.LAPSED: "bad",
+}
+ACTIONS = {
+    "draft-new": gettext_lazy("Draft begun"),
+    "draft-saved": gettext_lazy("Draft saved"),
+    "draft-taken-up": gettext_lazy("Draft taken up again"),
+    "submitted": gettext_lazy("Submitted"),
+    "returned": gettext_lazy("Returned"),
+    "pulled-back": gettext_lazy("Taken back"),
+    "withdrawn": gettext_lazy("Withdrawn"),
+    "approved": gettext_lazy("Approved"),
+    "released": gettext_lazy("Released"),
+    "lapsed": gettext_lazy("Lapsed"),
+    "break-glass": gettext_lazy("Released alone (break-glass)"),
+    "alarm": gettext_lazy("Alarm"),
+    "alarm-ended": gettext_lazy("Alarm ended"),
+    "drill": gettext_lazy("Drill"),
+    "gate-opened": gettext_lazy("Gate opened by hand"),
+    "try-again": gettext_lazy("Delivery tried again"),
+    "left-out": gettext_lazy("Channel left out"),
+    "marked-sent": gettext_lazy("Marked as sent"),
+}
+COLOURS = {"ok": "ok", "wait": "wait", "run": "wait", "severe": "warn", "hold": "warn", "bad": "bad"}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A picture of the sprite; words stand beside it, so readers of the screen skip it."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+
+
+@register.simple_tag
+def state(name: str, words: Any) -> SafeString:
+    """Icon, word and colour of a state: ok, wait, run, severe, hold or bad."""
+    return format_html('<span class="state is-{}">{}{}</span>', COLOURS[name], icon(name), words)
+
+
+@register.simple_tag
+def draft_state(draft: Draft) -> SafeString:
+    return state(STATES[DraftState(draft.state)], draft.get_state_display())
+
+
+@register.simple_tag
+def level_tag(content: Content, kind: str = "") -> SafeString:
+    """The level as residents see it: shape, word and colour."""
+    level = notice.level_of(content)
+    words = notice.level_word(content, kind)
+    return format_html('<span class="tag sev-{}">{}{}</span>', level, icon(level), words)
+
+
+@register.filter
+def level(content: Content) -> str:
+    return notice.level_of(content)
+
+
+@register.filter
+def title(draft: Draft) -> str:
+    """What a list calls a draft: its kind, unless it is a first warning, and its headline."""
+    words = summary.title(draft.content)
+    return words if draft.kind == Kind.WARNING else f"{Kind(draft.kind).label}: {words}"
+
+
+@register.filter
+def kind_word(kind: str) -> str:
+    return str(Kind(kind).label)
+
+
+@register.filter
+def event(draft: Draft) -> str:
+    return summary.event_of(draft)
+
+
+@register.filter
+def area(content: Content) -> str:
+    return notice.area_text(content)
+
+
+@register.filter
+def moment(value: dt.datetime | None) -> SafeString | str:
+    """Date and time in words, as a ``time`` element."""
+    if value is None:
+        return ""
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), notice.moment(value))
+
+
+@register.filter
+def clock(value: dt.datetime | None) -> SafeString | str:
+    """The time alone where it is today's, else with its date."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    today = local.date() == timezone.localdate()
+    words = _("{time}").format(time=f"{local:%H:%M}") if today else notice.moment(value)
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
+
+
+@register.filter
+def seconds_clock(value: dt.datetime) -> SafeString:
+    local = timezone.localtime(value)
+    today = local.date() == timezone.localdate()
+    words = f"{local:%H:%M:%S}" if today else f"{notice.moment(value)}"
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
+
+
+@register.filter
+def span(value: dt.timedelta) -> str:
+    """A stretch of time to the minute: ``1 h 44 min``."""
+    return differences.duration(max(0, int(value.total_seconds() // 60)))
+
+
+@register.filter
+def since(value: dt.datetime) -> str:
+    return span(timezone.now() - value)
+
+
+@register.filter
+def officer(user: AbstractBaseUser) -> str:
+    return people.name(user)
+
+
+@register.filter
+def language(code: str) -> str:
+    return language_name(code)
+
+
+@register.filter
+def writing_direction(code: str) -> str:
+    return direction(code)
+
+
+@register.filter
+def pieces(change: differences.Change) -> SafeString:
+    """A comparison with what goes and what comes; line breaks are kept."""
+    marks = {"same": "{}", "added": "<ins>{}</ins>", "removed": "<del>{}</del>"}
+    return format_html_join("", "{}", ((format_html(marks[piece.how], _lines(piece.text)),) for piece in change.pieces))
+
+
+def _lines(text: str) -> SafeString:
+    return format_html_join(SafeString("<br>"), "{}", ((line,) for line in text.split("\n")))
+
+
+@register.filter
+def shown_fields(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A rendering's fields as name and text, for channels without a preview of their own; deeper values as they are."""
+    return [(name, value if isinstance(value, str) else str(value)) for name, value in fields.items() if value]
+
+
+@register.filter
+def plain_pieces(change: differences.Change) -> SafeString:
+    """A line that has nothing to be compared with."""
+    return _lines("".join(piece.text for piece in change.pieces))
+
+
+@register.filter
+def minutes(count: int) -> str:
+    return differences.duration(count)
+
+
+@register.filter
+def channel_name(name: str) -> str:
+    """What officers call a channel."""
+    return desk().added.channel_label(name)
+
+
+@register.filter
+def action_word(action: str) -> str:
+    """A line of the record in words."""
+    return str(ACTIONS.get(action, action))
+
+
+@register.simple_tag
+def rendering(words: notice.Rendering, draft: Draft) -> SafeString:
+    """What a channel will say, in a frame of its own kind where ``templates/desk/renderings`` has one."""
+    chosen = select_template([f"desk/renderings/{words.channel}.html", "desk/renderings/plain.html"])
+    context = {"words": words, "fields": shown_fields(words.fields), "draft": draft, "content": draft.content}
+    return SafeString(chosen.render(context))
+
+
+@register.filter
+def seconds(value: dt.timedelta | float) -> str:
+    """A short stretch of time: ``0,3 s`` below a minute, else as ``span``."""
+    count = value.total_seconds() if isinstance(value, dt.timedelta) else value
+    if count >= 60:
+        return span(dt.timedelta(seconds=count))
+    return _("{count} s").format(count=formats.number_format(max(0.0, count), 1))

@@ -1,0 +1,180 @@
+"""The page of one alert: what each channel did, the gate, the history, the four ways on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from alerts import ports
+from alerts.desk.forms import ReasonForm
+from alerts.desk.people import kept, officer
+from alerts.desk.site import page, refused
+from alerts.desk.summary import live_alert, title
+from alerts.models import OPEN as OPEN_DRAFTS
+from alerts.models import Alert, Message, PartKind
+from alerts.notice import level_of
+from alerts.people import NotAllowed, Refused, may
+from alerts.terms import Status
+
+from .. import fanout, registry
+from ..models import Attempt, State
+from .state import LOOKS, OPEN, TROUBLE
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an alert's history; ``level`` colours it."""
+
+    at: dt.datetime
+    words: str
+    who: str = ""
+    level: str = ""
+    exact: bool = False
+
+
+def alert(request: HttpRequest, slug: str) -> HttpResponse:
+    """An alert by its latest message."""
+    found = _load(slug)
+    if found.latest is None:
+        draft = found.drafts.first()
+        if draft is None:
+            raise Http404
+        return redirect("admin:draft", draft.pk)
+    me = officer(request)
+    return page(
+        request,
+        "desk/alert.html",
+        exercise=found.status == Status.EXERCISE,
+        drafts=list(found.drafts.filter(state__in=OPEN_DRAFTS, base=found.latest).prefetch_related("parts__officer")),
+        may_write=may(me, "alerts.write_draft"),
+        events=_history(found),
+        public_url=f"{settings.ADDRESS}/alerts/{found.slug}/",
+        **_progress(request, found, found.latest),
+    )
+
+
+def progress(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """The part of the page that changes while channels work; asked for again and again by htmx."""
+    found = _load(slug)
+    if found.latest is None or found.latest.number != number:
+        # a newer message is out: show its page instead of the old one's progress
+        answer = HttpResponse(status=204)
+        answer["HX-Refresh"] = "true"
+        return answer
+    return page(request, "desk/progress.html", **_progress(request, found, found.latest))
+
+
+def _load(slug: str) -> Alert:
+    return get_object_or_404(Alert.objects.select_related("latest__approval__officer", "latest__draft"), slug=slug)
+
+
+def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str, Any]:
+    now = timezone.now()
+    me = officer(request)
+    rows = [{**row, "look": LOOKS[State(row["state"])]} for row in ports.progress(message.pk)]
+    started = message.approval.at if message.approval and message.draft.plan == "now" else message.sent
+    working = any(row["state"] in OPEN for row in rows) or not rows
+    return {
+        "found": found,
+        "message": message,
+        "content": message.content,
+        "level": level_of(message.content),
+        "summary": live_alert(found, now),
+        "now": now,
+        "elapsed": now - started,
+        "city": [row for row in rows if row["city"]],
+        "commercial": [row for row in rows if not row["city"]],
+        "trouble": [row for row in rows if row["state"] in TROUBLE or (row["state"] == State.WAITING and row["words"])],
+        "working": working and now - message.sent < dt.timedelta(hours=1),
+        "done": sum(row["state"] == State.DONE for row in rows),
+        "failed": sum(row["state"] in TROUBLE for row in rows),
+        "count": len(rows),
+        "gate_after": message.live_at - started if message.live_at else None,
+        "may_open_gate": may(me, "alerts.open_gate") and message.live_at is None,
+        "may_act": may(me, "alerts.write_draft") or may(me, "alerts.approve_draft"),
+    }
+
+
+def _history(found: Alert) -> list[Event]:
+    """All that happened to an alert, newest first."""
+    events: list[Event] = []
+    rows = found.messages.select_related("draft", "approval__officer", "break_glass_by").prefetch_related(
+        "draft__parts__officer",
+        Prefetch("deliveries__attempts", queryset=Attempt.objects.exclude(result=Attempt.Result.ACCEPTED)),
+    )
+    for message in rows:
+        events += _events(message)
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _events(message: Message) -> list[Event]:
+    level = level_of(message.content)
+    said = _("Message {number}: {headline}").format(number=message.number, headline=title(message.content))
+    events = []
+    if message.break_glass_by is not None:
+        who = message.break_glass_by.get_full_name() or message.break_glass_by.get_username()
+        alone = _("{said} Released alone (break-glass): {reason}").format(said=said, reason=message.break_glass_reason)
+        events.append(Event(message.sent, alone, who, level))
+    elif message.approval is not None:
+        approver = message.approval.officer
+        events.append(Event(message.sent, said, approver.get_full_name() or approver.get_username(), level))
+    if message.draft.submitted_at is not None:
+        for part in message.draft.parts.all():
+            if part.part == PartKind.SUBMITTED:
+                who = part.officer.get_full_name() or part.officer.get_username()
+                words = _("Message {number} submitted").format(number=message.number)
+                events.append(Event(message.draft.submitted_at, words, who))
+    if message.live_at is not None:
+        words = (
+            _("Gate opened by hand: {reason}").format(reason=message.gate_reason)
+            if message.gate_reason
+            else _("Page and feeds are public, the gate is open")
+        )
+        events.append(Event(message.live_at, words, level="severe" if message.gate_reason else "clear", exact=True))
+    for delivery in message.deliveries.all():
+        name = registry.label(delivery.channel)
+        for attempt in list(delivery.attempts.all())[-5:]:
+            words = f"{name}: {attempt.get_result_display()}. {attempt.words}"
+            events.append(Event(attempt.at, words, level="severe", exact=True))
+    return events
+
+
+def gate(request: HttpRequest, message_id: int) -> HttpResponseBase:
+    """An officer opens the gate by hand, since the city's own page failed."""
+    me = officer(request)
+    message = get_object_or_404(Message.objects.select_related("alert"), pk=message_id)
+    if not may(me, "alerts.open_gate"):
+        return refused(request, _("Your role does not allow opening the gate."))
+    form = ReasonForm(
+        request.POST if request.method == "POST" else kept(request),
+        label=_("Why is it opened before the city's own page stands?"),
+        hint=_("A full sentence. It stays in the record."),
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            fanout.open_gate(message_id, form.cleaned_data["reason"], me)
+        except NotAllowed as error:
+            return refused(request, str(error))
+        except Refused as error:
+            messages.error(request, str(error))
+            return redirect("admin:gate", message_id)
+        messages.success(request, _("The gate is open. Commercial channels begin."))
+        return redirect("admin:alert", message.alert.slug)
+    return page(
+        request,
+        "desk/gate.html",
+        status=422 if request.method == "POST" else 200,
+        message=message,
+        title=title(message.content),
+        exercise=message.status == Status.EXERCISE,
+        form=form,
+    )

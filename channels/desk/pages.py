@@ -1,0 +1,31 @@
+"""What the channels bring to the desk: the page of a live alert, deliveries, channels, the gate, the whole page."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from alerts.desk.site import Page, desk
+
+from .. import registry
+from . import deliveries, live, preview
+from .panels import first_screen
+
+PAGES = [
+    Page("alert/<slug:slug>/", live.alert, "alert"),
+    Page("alert/<slug:slug>/progress/<int:number>/", live.progress, "progress"),
+    Page("messages/<int:message_id>/gate/", live.gate, "gate"),
+    Page("deliveries/", deliveries.listing, "deliveries", _("Deliveries")),
+    Page("deliveries/<int:delivery_id>/again/", deliveries.again, "delivery-again"),
+    Page("deliveries/<int:delivery_id>/leave-out/", deliveries.leave_out, "delivery-leave-out"),
+    Page("deliveries/<int:delivery_id>/sent/", deliveries.sent, "delivery-sent"),
+    Page("channels/", deliveries.channels, "channels", _("Channels")),
+    Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
+]
+
+
+def join() -> None:
+    """Put them on the desk."""
+    added = desk().added
+    added.pages += PAGES
+    added.panels.append(first_screen)
+    added.channel_label = registry.label

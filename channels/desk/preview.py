@@ -1,0 +1,78 @@
+"""The public page of a draft as residents will see it, before it is submitted or approved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from alerts import public
+from alerts.content import Content
+from alerts.desk import approving, writing
+from alerts.desk.site import refused
+from alerts.models import Draft
+from alerts.public import PublicAlert, PublicMessage
+from alerts.terms import MSG_TYPE, Kind, MsgType
+
+from .. import registry
+
+BODY = re.compile(r"<body[^>]*>")
+
+
+@require_safe
+def whole_page(request: HttpRequest, draft_id: int, language: str) -> HttpResponse:
+    """The website's own page, made of the draft's renderings; nothing of it is written anywhere."""
+    from ..city.website import Website
+
+    draft = writing.load(draft_id)
+    website = next((found for found in map(registry.channel, registry.names()) if isinstance(found, Website)), None)
+    if website is None or language not in settings.CONTENT_LANGUAGES:
+        raise Http404
+    spoken, cannot = approving.renderings(draft)
+    if cannot:
+        return refused(request, cannot)
+    words = {
+        (rendering.channel, rendering.language): rendering.fields
+        for tongue in spoken
+        for rendering in tongue.renderings
+    }
+    html = website._pages(language).alert(as_released(draft, words))
+    note = format_html(
+        '<p class="exercise-line"><span class="wrap">{}</span></p>', _("Preview at the desk. This page is not public.")
+    )
+    return HttpResponse(BODY.sub(lambda body: body[0] + note, html, count=1))
+
+
+def as_released(draft: Draft, words: Mapping[tuple[str, str], Mapping[str, Any]]) -> PublicAlert:
+    """The alert as it would stand in public if the draft were released now."""
+    now = timezone.now()
+    content: Content = draft.content.settled(draft.release_at or now)
+    before = public.alert(draft.alert.slug)
+    kind = Kind(draft.kind)
+    message = PublicMessage(
+        id=0,
+        slug=draft.alert.slug,
+        number=len(before.messages) + 1 if before else 1,
+        identifier="preview",
+        sender=settings.CAP_SENDER,
+        sent=now,
+        kind=kind,
+        msg_type=MSG_TYPE[kind],
+        status=draft.alert.status,
+        content=content,
+        references=(),
+        areas=frozenset(district.code for district in content.touched),
+        renderings=words,
+    )
+    state = "live"
+    if MSG_TYPE[kind] == MsgType.CANCEL:
+        state = "false-alarm" if kind == Kind.FALSE_ALARM else "all-clear"
+    history = before.messages if before else ()
+    return PublicAlert(draft.alert_id, draft.alert.slug, draft.alert.status, state, (message, *history))
