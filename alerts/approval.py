@@ -298,7 +298,7 @@ def lapse_overdue() -> int:
 
 def _write_message(draft: Draft, alone: tuple[AbstractBaseUser, str] | None = None) -> Message:
     """Write the Message, in the caller's transaction, and ring when it commits. The only place that does."""
-    alert = Alert.objects.select_for_update().select_related("latest").get(pk=draft.alert_id)
+    alert = Alert.objects.select_for_update().get(pk=draft.alert_id)
     approval = None
     if alone is None:
         approval = Part.objects.get(draft=draft, part=PartKind.APPROVED)

@@ -27,7 +27,7 @@ from alerts.people import NotAllowed, Refused, may
 from alerts.terms import Kind, MsgType, Severity, Status
 
 from . import registry
-from .models import MOVES, Attempt, Delivery, Heartbeat, Post, State
+from .models import MOVES, Attempt, Delivery, Heartbeat, Hold, Post, State
 
 RING_AGAIN = dt.timedelta(seconds=10)
 """After this long without being claimed, a delivery is rung again."""
@@ -88,14 +88,17 @@ def queue_of(message: Message, *, site: bool, city: bool) -> str:
 
 
 def claimable() -> QuerySet[Delivery]:
-    """What may be claimed now: due, the gate open where it is not the city's, and not overtaken.
+    """What may be claimed now: due, the gate open where it is not the city's, not overtaken, the system not held.
 
     The conditions on other tables stand in EXISTS, so that PostgreSQL checks the row's own state
     anew after waiting for another claim.
     """
     gate = Exists(Message.objects.filter(pk=OuterRef("message_id"), live_at__isnull=False))
     newest = Exists(Alert.objects.filter(latest_id=OuterRef("message_id")))
-    return Delivery.objects.filter(Q(city=True) | gate, Q(site=True) | newest, state=State.WAITING, due_at__lte=Now())
+    held = Exists(Hold.objects.filter(ended_at__isnull=True))
+    return Delivery.objects.filter(
+        Q(city=True) | gate, Q(site=True) | (newest & ~held), state=State.WAITING, due_at__lte=Now()
+    )
 
 
 def claim(delivery_id: int) -> str | None:

@@ -127,3 +127,24 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Hold(models.Model):
+    """The system holds: nothing but page and feeds goes out until an administrator resumes it (DESIGN, rule 4)."""
+
+    since = models.DateTimeField(auto_now_add=True)
+    reason = models.TextField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1), condition=Q(ended_at__isnull=True), name="one_open_hold_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.since)

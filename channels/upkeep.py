@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import django_rq
 from django.conf import settings
@@ -18,7 +18,7 @@ from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
 
-from . import fanout, jobs, registry
+from . import fanout, hold, jobs, registry
 from .base import ChannelError
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,17 @@ class Upkeep:
 
     redis_gone: float | None = None
     minute: float = 0.0
-    silent: set[str] = field(default_factory=set)
+    looked: bool = False
 
     def second(self) -> None:
         """One round: releases, lapses, sweep, alarms, heartbeat."""
         with override("de"):
+            if not self.looked:
+                hold.look()
+                self.looked = True
             fanout.beat("upkeep")
-            approval.release_due()
+            if not hold.held():
+                approval.release_due()
             approval.lapse_overdue()
             jobs.sweep(patience=settings.REDIS_PATIENCE_SECONDS)
             self.look_at_redis()
@@ -44,6 +48,7 @@ class Upkeep:
                 self.minute = time.monotonic()
                 self.each_minute()
             alarms.tell()
+            hold.note()
 
     def look_at_redis(self) -> None:
         """Sound an alarm when Redis has not answered for a while, and end it when it does again."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 from alerts.notice import Notice, Rendering
 from channels.base import Post, Publisher
@@ -53,3 +55,31 @@ class Once(Fake):
 
 class Commercial(Fake):
     city = False
+
+
+class Slow(Fake):
+    """One that takes its time and tells a file (``sink``) when it begins and when it has sent."""
+
+    idempotent = True
+    seconds = 2.0
+
+    def __init__(self, name: str, *, sink: str, pause: float = 1.0) -> None:
+        super().__init__(name)
+        self.sink = Path(sink)
+        self.pause = pause
+
+    def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
+        self._tell(f"begins {key}")
+        time.sleep(self.pause)
+        self._tell(f"sent {key}")
+        return Post(remote_id=key)
+
+    def _tell(self, line: str) -> None:
+        with self.sink.open("a") as file:
+            file.write(line + "\n")
+
+
+class SlowOnce(Slow):
+    """The same, where trying twice would send twice."""
+
+    idempotent = False

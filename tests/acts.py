@@ -1,0 +1,86 @@
+"""What somebody does to a running Belfry from outside: ``python -m tests.acts NAME ARGUMENT…`` prints JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from alerts import approval, audit, drafting  # noqa: E402
+from alerts.models import Alarm, Message, ReleasePlan  # noqa: E402
+from alerts.terms import Kind  # noqa: E402
+from channels.models import Attempt, Delivery  # noqa: E402
+from tests import city  # noqa: E402
+
+
+def found() -> dict[str, Any]:
+    """A small city and its two officers."""
+    city.districts()
+    city.officer("author", "write_draft")
+    city.officer("approver", "approve_draft")
+    return {}
+
+
+def officers() -> tuple[User, User]:
+    return User.objects.get(username="author"), User.objects.get(username="approver")
+
+
+def release(count: str = "1") -> dict[str, Any]:
+    """Messages that go the whole way; how long each approval took, in seconds."""
+    author, approver = officers()
+    spent = []
+    message = None
+    for _number in range(int(count)):
+        draft = city.submitted(author)
+        started = time.monotonic()
+        message = approval.approve(draft.pk, draft.digest, approver)
+        spent.append(time.monotonic() - started)
+    assert message is not None
+    return told(message) | {"spent": spent}
+
+
+def follow(identifier: str, kind: str) -> dict[str, Any]:
+    return told(city.followed(Message.objects.get(identifier=identifier), Kind(kind), *officers()))
+
+
+def ready() -> dict[str, Any]:
+    """An exercise approved in advance."""
+    author, approver = officers()
+    draft = drafting.new(author, status="Exercise")
+    content = city.content(facts_at=None, valid_for=60, next_in=None, note="Übung")
+    draft = drafting.save(draft.pk, draft.version, content, author, plan=ReleasePlan.DRILL)
+    draft = approval.submit(draft.pk, draft.version, author)
+    approval.approve(draft.pk, draft.digest, approver)
+    return {"draft": draft.pk}
+
+
+def told(message: Message) -> dict[str, Any]:
+    return {"id": message.pk, "identifier": message.identifier, "slug": message.alert.slug}
+
+
+def state() -> dict[str, Any]:
+    """All that is owed and what came of it."""
+    return {
+        "messages": Message.objects.count(),
+        "live": Message.objects.filter(live_at__isnull=False).count(),
+        "deliveries": list(Delivery.objects.order_by("pk").values_list("channel", "state")),
+        "attempts": list(Attempt.objects.order_by("pk").values_list("delivery__channel", "result")),
+        "alarms": list(Alarm.objects.filter(ended_at__isnull=True).values_list("key", flat=True)),
+        "record": list(audit.faults()),
+        "now": timezone.now().isoformat(),
+    }
+
+
+if __name__ == "__main__":
+    name, *arguments = sys.argv[1:]
+    print(json.dumps(globals()[name](*arguments)))
