@@ -14,6 +14,7 @@ from pathlib import Path
 
 import django
 import environs
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError, SystemCheckError
@@ -30,11 +31,21 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+class WrongSetting(Exception):
+    """A setting that can't even be read."""
+
+
+def read_settings() -> None:
+    try:
+        dir(settings)  # whichever is asked for first, all are read
+    except (ImproperlyConfigured, environs.EnvError, ValueError) as error:
+        raise WrongSetting(f"A setting is wrong: {error}") from error
+
+
 def prepare() -> None:
     catalogues.compile_all()
+    read_settings()
     django.setup()
-    from django.conf import settings  # noqa: PLC0415 (read after setup, so that its errors are ours to word)
-
     found = io.StringIO()
     call_command("check", stdout=found, stderr=found)
     if "no issues" not in found.getvalue():
@@ -71,10 +82,8 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
     try:
         prepare()
-    except (SystemCheckError, CommandError) as error:
+    except (WrongSetting, SystemCheckError, CommandError) as error:
         say(str(error))
-    except (ImproperlyConfigured, environs.EnvError) as error:
-        say(f"A setting is wrong: {error}")
     except OperationalError as error:
         say(f"The database can't be used: {str(error).strip()} Look at DATABASE_URL and at the disk.")
     except OSError as error:

@@ -76,14 +76,15 @@ class Run:
     def check(self, name: str, words: list[str]) -> None:
         self.counts["passed" if self.command(name, words) else "failed"] += 1
 
-    def pytest(self, name: str, which: str, **more: str) -> None:
+    def pytest(self, name: str, which: str, *words: str, **more: str) -> None:
         """Run pytest and count what its report says; an ending without a report is an error."""
         report = self.folder / "report.xml"
         report.unlink(missing_ok=True)
-        words = ["pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "-m", which, f"--junit-xml={report}"]
-        well = self.command(name, words, **more)
+        # loadfile: what the tests of one module share (a browser, a server) is started once
+        options = ["-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", f"--junit-xml={report}"]
+        well = self.command(name, ["pytest", *options, "-m", which, *words], **more)
         found = Counter(outcome(case) for case in ET.parse(report).iter("testcase")) if report.is_file() else Counter()  # noqa: S314
-        if well == bool(found["failed"] + found["error"]) or not found["passed"]:
+        if not found["passed"] or (not well and not found["failed"] + found["error"]):
             found["error"] += 1
         self.counts += found
 

@@ -168,7 +168,7 @@ class Site:
         environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
         setup_testing_defaults(environ)
         answer: list[Any] = []
-        body = b"".join(serve(environ, lambda status, headers: answer.extend([status, headers])))  # type: ignore[arg-type,return-value]
+        body = b"".join(serve(environ, lambda status, headers: answer.extend([status, headers])))  # type: ignore[arg-type]
         return int(answer[0][:3]), dict(answer[1]), body
 
 
