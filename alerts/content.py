@@ -124,7 +124,8 @@ _json.register_structure_hook(dt.datetime, lambda value, _: dt.datetime.fromisof
 
 def to_json(content: Content) -> dict[str, Any]:
     """A dict of JSON values, for the database and the digest."""
-    value: dict[str, Any] = _json.unstructure(content)
+    # Through JSON once, so that what is in memory (tuples) is what the database gives back (lists).
+    value: dict[str, Any] = json.loads(canonical(_json.unstructure(content)))
     return value
 
 
