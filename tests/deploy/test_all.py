@@ -24,7 +24,7 @@ def trial(tmp_path: Path, code: str) -> everything.Run:
     """Run pytest on this code as deploy/test runs it on ours."""
     (tmp_path / "test_trial.py").write_text("import pytest\n" + textwrap.dedent(code))
     ran = run(tmp_path)
-    options = ["-p", "no:django", "-p", "no:randomly", "--rootdir", str(tmp_path), "-c", "/dev/null"]
+    options = ["-n", "0", "-p", "no:django", "-p", "no:randomly", "--rootdir", str(tmp_path), "-c", "/dev/null"]
     ran.pytest("trial", "not nothing", str(tmp_path), *options)
     return ran
 
