@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -35,7 +35,7 @@ def end(key: str) -> None:
         audit.record(None, "alarm-ended", key)
 
 
-def put_aside(alarm_id: int, by: AbstractBaseUser) -> None:
+def put_aside(alarm_id: int, by: User) -> None:
     """An officer has seen it and ends it."""
     with transaction.atomic():
         alarm = Alarm.objects.select_for_update().get(pk=alarm_id)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -59,7 +59,7 @@ class Overtaken(Refused):
     """The draft lapsed: a newer message came, or one of its times has gone by."""
 
 
-def submit(draft_id: int, version: int, by: AbstractBaseUser) -> Draft:
+def submit(draft_id: int, version: int, by: User) -> Draft:
     """Freeze a draft for approval: durations become times, every channel's renderings are composed and kept.
 
     Raises HasFaults, ports.CannotCompose, Stale, SamePerson, NotAllowed.
@@ -142,7 +142,7 @@ def _freeze(draft: Draft, content: Content, renderings: list[Words], now: dt.dat
     )
 
 
-def _submitted(draft: Draft, by: AbstractBaseUser) -> None:
+def _submitted(draft: Draft, by: User) -> None:
     """The submitter's part; who wrote keeps his one row, which now says *submitted*."""
     if not Part.objects.filter(draft=draft, officer=by).exclude(part=PartKind.APPROVED).update(part=PartKind.SUBMITTED):
         _take_part(draft, by, PartKind.SUBMITTED)
@@ -169,7 +169,7 @@ def renderings_of(draft: Draft) -> list[Words]:
     return [Words(row.channel, row.language, row.fields_json) for row in rows]
 
 
-def send_back(draft_id: int, by: AbstractBaseUser, reason: str) -> None:
+def send_back(draft_id: int, by: User, reason: str) -> None:
     """An approver returns a draft; ``reason`` is told to its author."""
     if not may(by, "alerts.approve_draft"):
         raise NotAllowed(_("Your role does not allow returning drafts."))
@@ -178,14 +178,14 @@ def send_back(draft_id: int, by: AbstractBaseUser, reason: str) -> None:
     _move(draft_id, DraftState.SUBMITTED, DraftState.RETURNED, by, "returned", reason)
 
 
-def pull_back(draft_id: int, by: AbstractBaseUser) -> None:
+def pull_back(draft_id: int, by: User) -> None:
     """A writer takes a submitted draft back to write on."""
     if not may(by, "alerts.write_draft"):
         raise NotAllowed(_("Your role does not allow writing alerts."))
     _move(draft_id, DraftState.SUBMITTED, DraftState.RETURNED, by, "pulled-back", _("Taken back by its author."))
 
 
-def withdraw(draft_id: int, by: AbstractBaseUser, reason: str) -> None:
+def withdraw(draft_id: int, by: User, reason: str) -> None:
     """Take back an approved draft before its release; either role may."""
     if not (may(by, "alerts.approve_draft") or may(by, "alerts.write_draft")):
         raise NotAllowed(_("Your role does not allow withdrawing drafts."))
@@ -194,7 +194,7 @@ def withdraw(draft_id: int, by: AbstractBaseUser, reason: str) -> None:
     _move(draft_id, DraftState.APPROVED, DraftState.WITHDRAWN, by, "withdrawn", reason)
 
 
-def approve(draft_id: int, seen: str, by: AbstractBaseUser) -> Message | None:
+def approve(draft_id: int, seen: str, by: User) -> Message | None:
     """The second officer agrees to exactly what ``seen`` (the digest he was shown) covers.
 
     Releases at once, unless the plan is a set time or a drill (then returns None). Raises Stale where
@@ -238,7 +238,7 @@ def release(draft_id: int) -> Message:
     return message
 
 
-def break_glass(draft_id: int, version: int, reason: str, by: AbstractBaseUser) -> Message:
+def break_glass(draft_id: int, version: int, reason: str, by: User) -> Message:
     """One officer alone releases a draft at once: the one exception to four eyes, alarmed to every approver.
 
     Needs its own permission and a typed reason of at least ten characters. Raises as ``submit``.
@@ -296,7 +296,7 @@ def lapse_overdue() -> int:
     return count
 
 
-def _write_message(draft: Draft, alone: tuple[AbstractBaseUser, str] | None = None) -> Message:
+def _write_message(draft: Draft, alone: tuple[User, str] | None = None) -> Message:
     """Write the Message, in the caller's transaction, and ring when it commits. The only place that does."""
     alert = Alert.objects.select_for_update().get(pk=draft.alert_id)
     approval = None
@@ -328,7 +328,7 @@ def _write_message(draft: Draft, alone: tuple[AbstractBaseUser, str] | None = No
         status=alert.status,
         severity=content.severity,
         highest=highest,
-        expires=content.expires,
+        expires=content.expires or sent,  # never missing past submission; the database would refuse it
         content_json=to_json(content),
         references=references([(m.sender, m.identifier, m.sent, m.expires) for m in history], sent),
         digest=draft.digest,
@@ -399,7 +399,7 @@ def _stale() -> Stale:
     return Stale(_("This draft has changed since you opened it. Load the page anew and read it again."))
 
 
-def _take_part(draft: Draft, by: AbstractBaseUser, part: str) -> None:
+def _take_part(draft: Draft, by: User, part: str) -> None:
     try:
         with transaction.atomic():
             Part.objects.create(draft=draft, officer=by, part=part)
@@ -417,7 +417,7 @@ def _set_state(draft: Draft, before: str, after: str) -> None:
     draft.state = after
 
 
-def _move(draft_id: int, before: str, after: str, by: AbstractBaseUser, action: str, reason: str) -> None:
+def _move(draft_id: int, before: str, after: str, by: User, action: str, reason: str) -> None:
     with transaction.atomic():
         draft = _locked(draft_id)
         _expect(draft, before)

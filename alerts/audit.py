@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from .models import AuditEntry, AuditHead
 SYSTEM = "belfry"
 
 
-def record(by: AbstractBaseUser | None, action: str, subject: str, **data: Any) -> AuditEntry:
+def record(by: User | None, action: str, subject: str, **data: Any) -> AuditEntry:
     """Append a line, in the caller's transaction: what was done and its line stand or fall together.
 
     ``by`` None means Belfry itself. ``data`` holds JSON values without contact data.

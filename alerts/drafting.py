@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -65,7 +65,7 @@ class Fault:
     hard: bool = True
 
 
-def new(by: AbstractBaseUser, *, status: str = Status.ACTUAL, template: Template | None = None) -> Draft:
+def new(by: User, *, status: str = Status.ACTUAL, template: Template | None = None) -> Draft:
     """The first draft of a new alert, from a template or blank, with the usual times filled in."""
     _writer(by)
     content = from_json(template.content_json) if template else Content(valid_for=240, next_in=60)
@@ -82,7 +82,7 @@ def save(
     draft_id: int,
     version: int,
     content: Content,
-    by: AbstractBaseUser,
+    by: User,
     *,
     plan: str = ReleasePlan.NOW,
     release_at: dt.datetime | None = None,
@@ -114,7 +114,7 @@ def save(
     return draft
 
 
-def derive(message: Message, kind: str, by: AbstractBaseUser) -> Draft:
+def derive(message: Message, kind: str, by: User) -> Draft:
     """The next draft of an alert in one step, from its latest message, also after that has expired.
 
     Update and correction start as a copy with the facts' time to be set anew; false alarm and
@@ -181,7 +181,7 @@ def _closing(text: Text, kind: str) -> Text:
     )
 
 
-def take_up(draft: Draft, by: AbstractBaseUser) -> Draft:
+def take_up(draft: Draft, by: User) -> Draft:
     """The text of a lapsed or withdrawn draft as a new draft upon the alert's latest message."""
     _writer(by)
     if draft.state not in {DraftState.LAPSED, DraftState.WITHDRAWN}:
@@ -376,10 +376,10 @@ def label(draft: Draft) -> str:
     return str(DraftState(draft.state).label)
 
 
-def _writer(by: AbstractBaseUser) -> None:
+def _writer(by: User) -> None:
     if not may(by, "alerts.write_draft"):
         raise NotAllowed(_("Your role does not allow writing alerts."))
 
 
-def _wrote(draft: Draft, by: AbstractBaseUser) -> None:
+def _wrote(draft: Draft, by: User) -> None:
     Part.objects.get_or_create(draft=draft, officer=by, defaults={"part": PartKind.WROTE})

@@ -19,7 +19,7 @@ def install(connection: BaseDatabaseWrapper, models: Iterable[type[Model]]) -> N
     for model in models:
         table = model._meta.db_table
         once = SET_ONCE.get(table, ())
-        frozen = [field.column for field in model._meta.local_concrete_fields if field.column not in once]
+        frozen = [str(field.column) for field in model._meta.local_concrete_fields if field.column not in once]
         for statement in statements(connection.vendor, table, frozen, once):
             with connection.cursor() as cursor:
                 cursor.execute(statement)

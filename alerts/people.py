@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser, AbstractUser
+from django.contrib.auth.models import User
 
 
 class Refused(Exception):
@@ -13,11 +13,6 @@ class NotAllowed(Refused):
     """The officer's role does not allow it."""
 
 
-def may(officer: AbstractBaseUser, permission: str) -> bool:
+def may(officer: User, permission: str) -> bool:
     """Whether an officer holds a permission by role. A superuser holds none of them by that alone."""
-    return (
-        isinstance(officer, AbstractUser)
-        and officer.is_active
-        and not officer.is_superuser
-        and officer.has_perm(permission)
-    )
+    return officer.is_active and not officer.is_superuser and officer.has_perm(permission)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -185,7 +185,7 @@ def open_if_live(message_id: int) -> bool:
     return Message.objects.filter(pk=message_id, live_at__isnull=True).update(live_at=Now()) == 1
 
 
-def open_gate(message_id: int, reason: str, by: AbstractBaseUser) -> None:
+def open_gate(message_id: int, reason: str, by: User) -> None:
     """An officer opens the gate by hand, since the city's own page failed; the reason is kept."""
     if not may(by, "alerts.open_gate"):
         raise NotAllowed(_("Your role does not allow opening the gate."))
@@ -200,22 +200,22 @@ def open_gate(message_id: int, reason: str, by: AbstractBaseUser) -> None:
         audit.record(by, "gate-opened", f"message {message_id}", reason=reason.strip())
 
 
-def try_again(delivery_id: int, by: AbstractBaseUser) -> None:
+def try_again(delivery_id: int, by: User) -> None:
     """An officer sends a failed or unclear delivery again."""
     _by_hand(delivery_id, State.WAITING, by, "try-again", due_at=Now(), rung_at=None, tries=0)
 
 
-def leave_out(delivery_id: int, by: AbstractBaseUser) -> None:
+def leave_out(delivery_id: int, by: User) -> None:
     """An officer leaves a channel out for this message."""
     _by_hand(delivery_id, State.LEFT_OUT, by, "left-out", words=_("Left out by an officer."))
 
 
-def mark_sent(delivery_id: int, by: AbstractBaseUser) -> None:
+def mark_sent(delivery_id: int, by: User) -> None:
     """An officer has looked: an unclear delivery did go out."""
     _by_hand(delivery_id, State.DONE, by, "marked-sent", done_at=Now(), words=_("Marked as sent by an officer."))
 
 
-def _by_hand(delivery_id: int, state: str, by: AbstractBaseUser, action: str, **change: Any) -> None:
+def _by_hand(delivery_id: int, state: str, by: User, action: str, **change: Any) -> None:
     if not (may(by, "alerts.write_draft") or may(by, "alerts.approve_draft")):
         raise NotAllowed(_("Your role does not allow changing deliveries."))
     with transaction.atomic():

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -55,7 +55,7 @@ def hold(reason: str) -> None:
     )
 
 
-def resume(by: AbstractBaseUser | None) -> bool:
+def resume(by: User | None) -> bool:
     """End the hold; what became unclear stays so until an officer decides. False where there was none."""
     name = by.get_username() if by else audit.SYSTEM
     with transaction.atomic():
