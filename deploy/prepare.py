@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError, SystemCheckError
 from django.db import OperationalError
+from django.utils import translation
 
 from . import catalogues
 
@@ -46,13 +47,12 @@ def prepare() -> None:
     catalogues.compile_all()
     read_settings()
     django.setup()
-    found = io.StringIO()
-    call_command("check", stdout=found, stderr=found)
-    if "no issues" not in found.getvalue():
-        say(found.getvalue())
+    with translation.override("en"):  # the terminal speaks one language
+        check()
     call_command("migrate", verbosity=0, interactive=False)
     call_command("collectstatic", verbosity=0, interactive=False)
-    call_command("make_keys")
+    with translation.override("en"):
+        call_command("make_keys")
     if settings.DEMO:
         call_command("demo_city")
     stamp = settings.DATA / "run" / "pages-made-from"
@@ -61,6 +61,14 @@ def prepare() -> None:
         call_command("rebuild_site")
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(state)
+
+
+def check() -> None:
+    """Say what Django's system checks warn of. Raises SystemCheckError where one finds a mistake."""
+    found = io.StringIO()
+    call_command("check", stdout=found, stderr=found)
+    if "no issues" not in found.getvalue():
+        say(found.getvalue())
 
 
 def fingerprint(data: Path) -> str:
