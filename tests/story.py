@@ -338,12 +338,14 @@ def districts() -> list[Any]:
 def put_out(step: Step, alert: Any = None, officers: Sequence[Any] | None = None) -> Any:
     """Release one message as if two officers had agreed on it, at the time of the step.
 
-    ``alert`` is given for all but the first; ``officers`` are who wrote and who approved.
+    ``alert`` is given for all but the first, which is a warning whatever the step says; ``officers``
+    are who wrote and who approved.
     """
     from django.conf import settings
     from django.contrib.auth import get_user_model
 
     from alerts import content as contents
+    from alerts.cap import cap_time
     from alerts.models import Alert, Draft, DraftState, Message, MessageArea, Part, PartKind, Rendering, new_slug
     from alerts.notice import notice
     from alerts.public import city
@@ -359,10 +361,11 @@ def put_out(step: Step, alert: Any = None, officers: Sequence[Any] | None = None
             status = content.status
             alert = Alert.objects.create(status=status, slug=new_slug(5 if status == Status.ACTUAL else 16))
         base = alert.latest
+        kind = step.kind if base else Kind.WARNING
         value = contents.to_json(content)
         draft = Draft.objects.create(
             alert=alert,
-            kind=step.kind,
+            kind=kind,
             base=base,
             content_json=value,
             round=1,
@@ -372,12 +375,12 @@ def put_out(step: Step, alert: Any = None, officers: Sequence[Any] | None = None
         )
         Part.objects.create(draft=draft, officer=officers[0], part=PartKind.SUBMITTED)
         approval = Part.objects.create(draft=draft, officer=officers[1], part=PartKind.APPROVED)
-        msg_type = MSG_TYPE[step.kind]
+        msg_type = MSG_TYPE[kind]
         notices = [
             notice(
                 content,
                 slug=alert.slug,
-                kind=step.kind,
+                kind=kind,
                 msg_type=msg_type,
                 language=language,
                 fallback=settings.CONTENT_LANGUAGES[0],
@@ -403,14 +406,14 @@ def put_out(step: Step, alert: Any = None, officers: Sequence[Any] | None = None
             identifier=f"{SENDER}.{alert.slug}.{number}",
             sender=SENDER,
             sent=step.sent,
-            kind=step.kind,
+            kind=kind,
             msg_type=msg_type,
             status=content.status,
             severity=content.severity,
             highest=content.severity,
             expires=content.expires,
             content_json=value,
-            references=[[m.sender, m.identifier, m.sent.isoformat()] for m in alert.messages.all()],
+            references=[[m.sender, m.identifier, cap_time(m.sent)] for m in alert.messages.all()],
             digest=draft.digest,
             approval=approval,
         )

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,9 @@ class Pages:
     city: City
     look: Look
     compose: Callable[[Notice], Rendering]
-    legal: Mapping[str, str] = field(default_factory=dict)
-    keys_dir: str = ""
-    now: dt.datetime = field(default_factory=timezone.now)
+    legal: Mapping[str, str]
+    keys_dir: str
+    now: dt.datetime
 
     @property
     def home(self) -> str:

@@ -114,14 +114,13 @@ class Website(Publisher):
         """Give what has expired its other face, and the index a new date; next to nothing when nothing has."""
         now = timezone.now()
         shown = self._shown_live()
-        if shown is None or not (self.folder.root / "index.html").exists():
+        if shown is None:
             self._first(now)
             return
         ended = [slug for slug, expires in shown.items() if dt.datetime.fromisoformat(expires) <= now]
-        if ended:
+        index = self.folder.root / "index.html"
+        if ended or not index.exists() or now - _made(index) >= STALE:
             self._renew(ended)
-        elif now - _made(self.folder.root / "index.html") >= STALE:
-            self._renew([])
 
     def _renew(self, slugs: Sequence[str]) -> None:
         """These alerts' pages and all that lists them, one language at a time."""
@@ -223,6 +222,7 @@ class Website(Publisher):
             compose=self.compose,
             legal=self.legal,
             keys_dir=self.keys_dir,
+            now=timezone.now(),
         )
 
     def _write(self, staged: Staged, folder: str, body: str) -> None:
