@@ -11,6 +11,7 @@ import errno
 import fcntl
 import http.client
 import os
+import shlex
 import socket
 import sys
 import time
@@ -22,6 +23,7 @@ from . import environment, redis, supervise
 from .environment import HOUSE, Refused, say
 
 PAGE_MAY_TAKE = 60.0  # seconds
+YES = {"1", "true", "t", "yes", "y", "on"}
 OURS = "# Written by deploy/run at each start. Your own lines, outside of this part, win."
 OURS_END = "# End of what deploy/run writes."
 
@@ -110,10 +112,10 @@ def own_lines(data: Path) -> list[str]:
     return lines
 
 
-def names(lines: list[str]) -> set[str]:
-    """The settings that these lines of an env file make."""
+def values(lines: list[str]) -> dict[str, str]:
+    """The settings that these lines of an env file make, by name (``NAME_FILE`` counts as ``NAME``)."""
     made = (line.strip().removeprefix("export ").partition("=") for line in lines if not line.strip().startswith("#"))
-    return {name.strip().removesuffix("_FILE") for name, equals, _value in made if equals}
+    return {name.strip().removesuffix("_FILE"): value.strip(" \"'") for name, equals, value in made if equals}
 
 
 def write_settings(data: Path, ours: Mapping[str, str]) -> None:
@@ -127,9 +129,9 @@ def write_settings(data: Path, ours: Mapping[str, str]) -> None:
 
 def run(data: Path, port: int) -> int:
     """Prepare, start and supervise, until told to stop. Raises Refused."""
-    given = names(own_lines(data)) | {name.removesuffix("_FILE") for name in os.environ}
+    given = values(own_lines(data)) | {name.removesuffix("_FILE"): value for name, value in os.environ.items()}
     settings = {"BELFRY_DEMO": "1", "BELFRY_ADDRESS": f"http://127.0.0.1:{port}"}
-    server = None if given & {"REDIS_URL", "REDIS_SENTINELS"} else redis.configure(data)
+    server = None if {"REDIS_URL", "REDIS_SENTINELS"} & set(given) else redis.configure(data)
     if server and server.password:
         settings["REDIS_URL"] = server.url
     write_settings(data, {name: value for name, value in settings.items() if name not in given})
@@ -153,7 +155,7 @@ def run(data: Path, port: int) -> int:
         for name, command in supervise.procfile(variables).items():
             supervisor.start(name, command)
         wait_for_page(supervisor, port)
-        say(greeting(data, port))
+        say(greeting(data, port, demo=given.get("BELFRY_DEMO", "1").lower() in YES))
         supervisor.watch()
         say("Stopping …")
     finally:
@@ -202,15 +204,17 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def greeting(data: Path, port: int) -> str:
+def greeting(data: Path, port: int, *, demo: bool) -> str:
     """What a person wants to know once everything runs."""
+    command = ".venv/bin/python manage.py"
+    if data != HOUSE / "var":
+        command = f"BELFRY_DATA={shlex.quote(str(data))} {command}"
     address = f"http://127.0.0.1:{port}"
     lines = ["", "Belfry is running.", f"  Public page  {address}/", f"  Desk         {address}/desk/"]
     log_ins = data / "demo_logins.txt"
-    if log_ins.is_file():
+    if demo and log_ins.is_file():
         lines += ["  Demo officers (this machine only):"]
         lines += [f"    {line}" for line in log_ins.read_text().splitlines() if line.strip()]
-    command = ".venv/bin/python manage.py help"
-    if data != HOUSE / "var":
-        command = f"BELFRY_DATA={data} {command}"
-    return "\n".join([*lines, f"  Data         {data}", f"  Commands     {command}", "  Stop         Ctrl-C", ""])
+    elif not demo:
+        lines += [f"  Log-ins      {command} first_officer makes the first one"]
+    return "\n".join([*lines, f"  Data         {data}", f"  Commands     {command} help", "  Stop         Ctrl-C", ""])

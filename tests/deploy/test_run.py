@@ -204,6 +204,13 @@ def test_a_folder_that_can_not_be_written_is_refused_in_one_sentence(tmp_path: P
     assert said.startswith(f"The data folder {file}/data can't be written (Not a directory). Make it writable or ")
 
 
+def test_log_ins_of_the_demo_are_shown_in_the_demo_only(tmp_path: Path) -> None:
+    (tmp_path / "demo_logins.txt").write_text("anna.autorin  geheim\n")
+    assert "anna.autorin  geheim" in start.greeting(tmp_path, 8000, demo=True)
+    assert "geheim" not in start.greeting(tmp_path, 8000, demo=False)
+    assert "first_officer" in start.greeting(tmp_path, 8000, demo=False)
+
+
 def test_the_administrators_lines_stay_and_ours_are_made_anew(tmp_path: Path) -> None:
     (tmp_path / "belfry.env").write_text("# hers\nBELFRY_CITY=Halle\n")
     start.write_settings(tmp_path, {"BELFRY_DEMO": "1", "BELFRY_ADDRESS": "http://127.0.0.1:8000"})
@@ -215,7 +222,10 @@ def test_the_administrators_lines_stay_and_ours_are_made_anew(tmp_path: Path) ->
         "BELFRY_CITY=Halle",
         "BELFRY_HOTLINE_FILE=/run/secrets/hotline",
     ]
-    assert start.names(start.own_lines(tmp_path)) == {"BELFRY_CITY", "BELFRY_HOTLINE"}
+    assert start.values(start.own_lines(tmp_path)) == {
+        "BELFRY_CITY": "Halle",
+        "BELFRY_HOTLINE": "/run/secrets/hotline",
+    }
     assert (tmp_path / "belfry.env").read_text().count("BELFRY_ADDRESS") == 1
     assert "8001" in (tmp_path / "belfry.env").read_text()
     assert (tmp_path / "belfry.env").stat().st_mode & 0o077 == 0
