@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any, cast
 
 from django.utils.translation import gettext as _
@@ -16,9 +17,12 @@ OLDER = {
     "urn:oasis:names:tc:emergency:cap:1.1": "1.1",
     "http://www.incident.com/cap/1.0": "1.0",
 }
-# Real alerts stay below 0.5 MB and 4,000 points; a city of 63 exact districts in three languages would not.
+# Real alerts stay below 0.5 MB, 4,000 points and 8,000 elements; a city of 63 exact districts in three languages would not.
 MAX_BYTES = 2_000_000
 MAX_POINTS = 50_000
+MAX_ELEMENTS = 20_000
+# Nobody reads more, and a hostile file has a hundred thousand.
+MAX_FAULTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,12 @@ def parse(body: bytes, *, whole: bool = False) -> etree._Element:
     """
     if len(body) > MAX_BYTES:
         raise NotCap(
-            Fault("too-large", _("The file is larger than {count} bytes. Split it up.").format(count=MAX_BYTES))
+            Fault(
+                "too-large",
+                _("The file is larger than {count} bytes. Simplify its polygons, or link to enclosed files.").format(
+                    count=MAX_BYTES
+                ),
+            )
         )
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -93,6 +102,9 @@ def parse(body: bytes, *, whole: bool = False) -> etree._Element:
     if sum((polygon.text or "").count(",") for polygon in root.iter(tag("polygon"))) > MAX_POINTS:
         text = _("The polygons have more than {count} points. Simplify them.").format(count=MAX_POINTS)
         raise NotCap(Fault("too-many-points", text, "polygon"))
+    if sum(1 for _element in root.iter()) > MAX_ELEMENTS:
+        text = _("The file has more than {count} elements. Split it up.").format(count=MAX_ELEMENTS)
+        raise NotCap(Fault("too-many-elements", text))
     return root
 
 
@@ -135,12 +147,12 @@ def _known() -> frozenset[str]:
 
 
 def schema_faults(root: etree._Element) -> list[Fault]:
-    """What the XSD of CAP 1.2 refuses, in the order of the document."""
+    """What the XSD of CAP 1.2 refuses, in the order of the document; the first ``MAX_FAULTS``."""
     schema = _schema()
     if schema.validate(root):
         return []
     found: dict[tuple[str, str], Fault] = {}
-    for error in cast(Any, schema.error_log):
+    for error in islice(cast(Any, schema.error_log), MAX_FAULTS):
         element, text = _in_words(error.message, root, error.line)
         # Some versions of libxml2 complain twice of one bad value: of the facet, then of the type.
         found.setdefault((error.path or "", text), Fault("schema", text, element, error.line))

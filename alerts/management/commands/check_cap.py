@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from alerts.cap import Fault
 from alerts.cap.rules import Report, faults
 from alerts.cap.schema import MAX_BYTES
-from alerts.signature import SignatureInvalid, verify
+from alerts.signature import SignatureInvalid, fingerprint, verify
 
 
 class Command(BaseCommand):
@@ -82,10 +82,14 @@ def _first_bytes(file: BinaryIO) -> bytes:
 
 def _certificate(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        pem = Path(name).read_bytes()
+        fingerprint(pem)
     except OSError as error:
         text = _("{file} can't be read: {reason}").format(file=name, reason=error.strerror)
         raise CommandError(text) from error
+    except ValueError as error:
+        raise CommandError(_("{file} is no certificate in PEM.").format(file=name)) from error
+    return pem
 
 
 def _counts(errors: int, warnings: int) -> str:
