@@ -1,4 +1,3 @@
-# ruff: noqa: N999 (gunicorn's own name for it)
 """gunicorn's own configuration: two processes of four threads, ended quickly."""
 
 from pathlib import Path
