@@ -1,3 +1,4 @@
+# ruff: noqa: N999 (gunicorn's own name for it)
 """gunicorn's own configuration: two processes of four threads, ended quickly."""
 
 from pathlib import Path
