@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import sys
@@ -13,12 +14,14 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from alerts import approval, audit, drafting  # noqa: E402
 from alerts.models import Alarm, Message, ReleasePlan  # noqa: E402
 from alerts.terms import Kind  # noqa: E402
+from channels import jobs  # noqa: E402
 from channels.models import Attempt, Delivery  # noqa: E402
 from tests import city  # noqa: E402
 
@@ -62,6 +65,58 @@ def ready() -> dict[str, Any]:
     draft = approval.submit(draft.pk, draft.version, author)
     approval.approve(draft.pk, draft.digest, approver)
     return {"draft": draft.pk}
+
+
+def approvals(count: str) -> dict[str, Any]:
+    """For the benchmark: seconds of each approval, and from its begin to the gate (page and feeds fetched)."""
+    author, approver = officers()
+    spent: dict[str, list[float]] = {"live": [], "approve": []}
+    for _number in range(int(count)):
+        draft = city.submitted(author)
+        started = time.time()
+        message = approval.approve(draft.pk, draft.digest, approver)
+        assert message is not None
+        spent["approve"].append(time.time() - started)
+        while message.live_at is None:
+            time.sleep(0.01)
+            message.refresh_from_db(fields=["live_at"])
+        spent["live"].append(message.live_at.timestamp() - started)
+    return spent
+
+
+def past(count: str) -> dict[str, Any]:
+    """Alerts that ended long ago, one a day; nothing is carried out."""
+    author, approver = officers()
+    settings.ALERTS_RING = "tests.conftest.no_doorbell"
+    real = timezone.now
+    before = Message.objects.count()
+    for number in range(int(count)):
+        shift = dt.timedelta(days=60 + before + number)
+        timezone.now = lambda shift=shift: real() - shift  # type: ignore[misc]
+        message = city.released(author, approver)
+        for channel in ("website", "feeds"):
+            Delivery.objects.create(
+                message=message, channel=channel, queue="site", city=True, site=True, state="done", due_at=real()
+            )
+    timezone.now = real
+    return {}
+
+
+def publishing(count: str) -> dict[str, Any]:
+    """For the benchmark: seconds that it takes to carry out one message, in this process."""
+    author, approver = officers()
+    settings.ALERTS_RING = "tests.conftest.no_doorbell"
+    spent = []
+    for _number in range(int(count)):
+        message = city.released(author, approver)
+        started = time.monotonic()
+        jobs.fan_out(message.pk)
+        spent.append(time.monotonic() - started)
+        message.refresh_from_db()
+        assert message.live_at is not None
+        city.followed(message, Kind.ALL_CLEAR, author, approver)
+        jobs.fan_out(Message.objects.get(base=message).pk)
+    return {"spent": spent}
 
 
 def told(message: Message) -> dict[str, Any]:
