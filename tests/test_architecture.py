@@ -17,7 +17,7 @@ ADAPTERS = [
 ]
 PURE = [HOUSE / "alerts" / name for name in ("content.py", "notice.py", "terms.py")]
 PURE += sorted((HOUSE / "alerts" / "cap").rglob("*.py"))
-NOT_THEIRS = ("django.conf", "django.db", "alerts.models", "channels.models", "rq", "django_rq")
+NOT_THEIRS = ("django.conf", "alerts.models", "channels.models", "rq", "django_rq")
 
 
 def imported(path: Path) -> set[str]:
