@@ -14,7 +14,8 @@ from django.db.models import Max, TextField
 from django.db.models.functions import MD5, Cast, Coalesce
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
-from shapely import Geometry, STRtree
+from shapely import STRtree
+from shapely.geometry.base import BaseGeometry
 
 from .content import Circle, Content, District, Polygon
 from .coordinates import MOST_KM
@@ -202,7 +203,7 @@ def union_rings(codes: Iterable[str]) -> list[Ring]:
     return _city().rings(tuple(dict.fromkeys(codes)))
 
 
-def rings_of(geometry: Geometry, most: int = RING_POINTS) -> list[Ring]:
+def rings_of(geometry: BaseGeometry, most: int = RING_POINTS) -> list[Ring]:
     """The outer rings of a polygon or several, the largest first, simplified to ``most`` points in all; pure.
 
     CAP's polygons have no holes: an enclave counts as part of what surrounds it.
@@ -218,7 +219,7 @@ def rings_of(geometry: Geometry, most: int = RING_POINTS) -> list[Ring]:
     return _rounded_rings(shapely.simplify(shapely.convex_hull(geometry), tolerance))
 
 
-def _rounded_rings(geometry: Geometry) -> list[Ring]:
+def _rounded_rings(geometry: BaseGeometry) -> list[Ring]:
     snapped = shapely.set_precision(geometry, 1e-6)
     parts = [part for part in shapely.get_parts(snapped) if part.geom_type == "Polygon" and not part.is_empty]
     parts.sort(key=lambda part: -part.area)
@@ -234,7 +235,7 @@ class _Row:
     name: str
     parent: str
     active: bool
-    shape: Geometry | None
+    shape: BaseGeometry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +296,7 @@ class _City:
             self.known_rings[codes] = rings_of(shapely.union_all(shapes)) if shapes else []
         return self.known_rings[codes]
 
-    def _shapes_of(self, code: str) -> list[Geometry]:
+    def _shapes_of(self, code: str) -> list[BaseGeometry]:
         row = self.rows.get(code)
         if row is None:
             return []
@@ -366,7 +367,7 @@ def _read() -> _City:
     return _City(rows=rows, children=children, codes=codes, shapes=shapes, tree=STRtree(shapes))
 
 
-def _sound(boundary: Mapping[str, Any]) -> Geometry:
+def _sound(boundary: dict[str, Any]) -> BaseGeometry:
     """A boundary that can be computed with; the import keeps no other, but rows can be changed by hand."""
-    shape: Geometry = shapely.geometry.shape(boundary)
+    shape = shapely.geometry.shape(boundary)
     return shape if shape.is_valid else shapely.make_valid(shape)
