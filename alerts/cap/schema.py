@@ -142,9 +142,10 @@ def _schema() -> etree.XMLSchema:
 
 
 @cache
-def _known() -> frozenset[str]:
+def _known() -> dict[str, bool]:
+    """The names of CAP's elements, and whether their parent must have them."""
     elements = _definition().iter("{http://www.w3.org/2001/XMLSchema}element")
-    return frozenset(str(element.get("name")) for element in elements)
+    return {str(element.get("name") or ""): element.get("minOccurs") != "0" for element in elements}
 
 
 def schema_faults(root: etree._Element) -> list[Fault]:
@@ -179,8 +180,8 @@ def _in_words(message: str, root: etree._Element, line: int) -> tuple[str, str]:
     if "This element is not expected" in complaint:
         return element, _misplaced(element, expected, root, line)
     if "Missing child element" in complaint:
-        text = _("“{element}” is not complete: {expected} is missing.")
-        return element, text.format(element=element, expected=_quoted(expected))
+        text = _("“{element}” is not complete: “{missing}” is missing.")
+        return element, text.format(element=element, missing=_needed(expected))
     if found := _SET.search(complaint):
         text = _("“{element}” says “{value}”. CAP knows: {known}.")
         return element, text.format(element=element, value=shown(found[1]), known=found[2].replace("'", ""))
@@ -200,15 +201,18 @@ def _misplaced(element: str, expected: list[str], root: etree._Element, line: in
     if element not in _known():
         return _("CAP 1.2 knows no “{element}”. Remove it.").format(element=element)
     culprit = next((each for each in root.iter() if local(each) == element and line_of(each) == line), root)
+    if any(local(each) == element for each in culprit.itersiblings(preceding=True)):
+        return _("“{element}” must not stand here: it is one too many, or too late.").format(element=element)
     late = [local(each) for each in culprit.itersiblings() if local(each) in expected]
     if late:
         text = _("“{late}” must stand before “{element}”: CAP asks for a fixed order.")
         return text.format(late=late[0], element=element)
-    if expected:
-        text = _("“{element}” must not stand here: {expected} is missing before it, or it is one too many.")
-        return text.format(element=element, expected=_quoted(expected))
-    return _("“{element}” must not stand here.").format(element=element)
+    if missing := _needed(expected):
+        text = _("“{missing}” is missing before “{element}”.")
+        return text.format(missing=missing, element=element)
+    return _("“{element}” must not stand here: it is one too many, or too late.").format(element=element)
 
 
-def _quoted(names: list[str]) -> str:
-    return " / ".join(f"“{name}”" for name in names)
+def _needed(expected: list[str]) -> str:
+    """Of what could come next, the element that must; empty where all of it may be left out."""
+    return next((name for name in reversed(expected) if _known().get(name)), "")

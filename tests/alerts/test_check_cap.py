@@ -102,7 +102,29 @@ def test_a_wrong_order_is_told_from_a_missing_element(real_data: Path) -> None:
     assert order.text == "“sender” must stand before “sent”: CAP asks for a fixed order."
     (missing,) = faults((invalid / "no-scope.xml").read_bytes()).errors
     assert (missing.element, missing.line) == ("info", 9)
-    assert "“scope” is missing before it" in missing.text
+    assert missing.text == "“scope” is missing before “info”."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"</scope>", b"</scope><note>a</note><note>b</note>", "“note” must not stand here: it is one too many"),
+        (b"</references>", b"</references><note>a</note>", "“info” must stand before “note”"),
+        (b"</info>", b"<web>https://x.example</web></info>", "“web” must not stand here"),
+        (b"<urgency>", b"<foo/><urgency>", "CAP 1.2 knows no “foo”"),
+        (b"<certainty>Observed</certainty>", b"", "“certainty” is missing before “expires”"),
+        (b"<areaDesc>Zentrum</areaDesc>", b"", "“areaDesc” is missing before “circle”"),
+        (b"</area>", b"<geocode><valueName>SHN</valueName></geocode></area>", "“geocode” is not complete: “value”"),
+        (b"<event>Bombenfund<", b"<event><b>Bombe</b><", "“event” holds other elements"),
+        (b"<area>", b"<area lang='de'>", "“area” has an attribute"),
+        (b"<area>", b"<area>Zentrum", "“area” has loose text"),
+        (b"15:20:00+02:00", b"15:20:00Z", "“expires” is no CAP time. Write it like"),
+        (b"<language>de<", b"<language>de_DE<", "“language” says “de_DE”"),
+    ],
+)
+def test_the_schema_speaks_in_plain_words(old: bytes, new: bytes, words: str) -> None:
+    assert BODY.count(old) == 1
+    assert faults(BODY.replace(old, new)).errors[0].text.startswith(words)
 
 
 def test_the_place_of_a_crossing_is_told(real_data: Path) -> None:

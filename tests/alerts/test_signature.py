@@ -268,6 +268,24 @@ def test_an_unfit_key_or_certificate_is_refused_at_once_and_shows_no_secret() ->
         assert "PRIVATE" not in str(raised.value)
 
 
+def test_a_damaged_key_is_named_before_it_signs() -> None:
+    """A number inside the key is wrong: it can be read, and the certificate's public half is still the same."""
+    key = serialization.load_pem_private_key(RSA, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    sound = key.private_numbers()
+    damaged = rsa.RSAPrivateNumbers(
+        p=sound.p,
+        q=sound.q,
+        d=sound.d + 2,
+        dmp1=sound.dmp1 + 2,
+        dmq1=sound.dmq1 + 2,
+        iqmp=sound.iqmp,
+        public_numbers=sound.public_numbers,
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    with pytest.raises(SigningFailed, match="damaged"):
+        Signer(pem(damaged), CERTIFICATE)
+
+
 @pytest.mark.parametrize("body", [b"", b"<feed/>", b"<alert", SIGNED])
 def test_what_cannot_be_signed_fails_loudly(body: bytes) -> None:
     with pytest.raises(SigningFailed, match="sign"):
