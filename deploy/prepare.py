@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, SystemCheckError
 from django.db import OperationalError
 from django.utils import translation
+
+from alerts.signature import CERTIFICATE_FILE
 
 from . import catalogues
 
@@ -51,16 +54,41 @@ def prepare() -> None:
         check()
     call_command("migrate", verbosity=0, interactive=False)
     call_command("collectstatic", verbosity=0, interactive=False)
-    with translation.override("en"):
-        call_command("make_keys")
+    make_keys()
     if settings.DEMO:
         call_command("demo_city")
+    make_pages()
+
+
+def make_keys() -> None:
+    """The keys that are missing; what they are is said when they are new."""
+    said = io.StringIO()
+    new = not (settings.KEYS_DIR / CERTIFICATE_FILE).is_file()
+    with translation.override("en"):
+        call_command("make_keys", stdout=said)
+    if new:
+        say(said.getvalue().strip())
+
+
+def make_pages() -> None:
+    """The public pages anew, where the code or the settings changed. Raises CommandError where there are none.
+
+    In a process of its own: pages that can't be made anew must not keep the city from warning.
+    """
     stamp = settings.DATA / "run" / "pages-made-from"
     state = fingerprint(settings.DATA)
-    if not (settings.PUBLIC_DIR / "index.html").is_file() or not stamp.is_file() or stamp.read_text() != state:
-        call_command("rebuild_site")
+    there = (settings.PUBLIC_DIR / "index.html").is_file()
+    if there and stamp.is_file() and stamp.read_text() == state:
+        return
+    say("Making the public pages …")
+    made = subprocess.run([sys.executable, "manage.py", "rebuild_site"], check=False, cwd=HOUSE)
+    if made.returncode == 0:
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(state)
+    elif there:
+        say("The public pages could not be made anew: the reason stands above, the old ones stay.")
+    else:
+        raise CommandError("The public pages could not be made: the reason stands above.")
 
 
 def check() -> None:
