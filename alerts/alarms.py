@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from . import audit, ports
-from .models import Alarm
+from .models import Alarm, Message
+from .people import Refused
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,10 @@ def put_aside(alarm_id: int, by: User) -> None:
     """An officer has seen it and ends it."""
     with transaction.atomic():
         alarm = Alarm.objects.select_for_update().get(pk=alarm_id)
+        if alarm.key.startswith("break-glass ") and Message.objects.filter(
+            identifier=alarm.key.removeprefix("break-glass "), break_glass_by=by
+        ):
+            raise Refused(_("Another officer looks at what you released alone, and ends this alarm."))
         if alarm.ended_at is None:
             Alarm.objects.filter(pk=alarm_id).update(ended_at=timezone.now(), ended_by=by)
             audit.record(by, "alarm-ended", alarm.key)

@@ -10,4 +10,6 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401, PLC0415  (registers the system checks)
+        from . import checks, watch  # noqa: F401, PLC0415  (registers the system checks)
+
+        watch.connect()

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from dataclasses import dataclass
 
 import django_rq
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
 
-from alerts import alarms, approval
+from alerts import alarms, approval, audit, ports
 from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
 
 from . import fanout, hold, jobs, registry
 from .base import ChannelError
+from .models import Heartbeat
 
 log = logging.getLogger(__name__)
+
+SKEW = 5.0
+"""Seconds that two clocks may differ."""
 
 
 @dataclass
@@ -79,6 +85,45 @@ class Upkeep:
                 except ChannelError as error:
                     log.warning("refresh of %s: %s", name, error)
         remind()
+        look_at_clock()
+        tell_the_head()
+
+
+def look_at_clock() -> None:
+    """An alarm where this host's clock and the database's differ: expiry and one-time codes depend on both."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_TIMESTAMP")
+        told = cursor.fetchone()[0]
+    # SQLite gives text in UTC, in whole seconds; PostgreSQL a time with its zone
+    told = dt.datetime.fromisoformat(told).replace(tzinfo=dt.UTC) if isinstance(told, str) else told
+    skew = abs((timezone.now() - told).total_seconds())
+    if skew > SKEW:
+        text = _("The clocks of this host and of the database differ by {seconds} seconds. Set them by NTP.")
+        alarms.sound("clock", text.format(seconds=round(skew)))
+    else:
+        alarms.end("clock")
+
+
+def tell_the_head() -> None:
+    """Once a day, mail the end of the record to the roster: kept elsewhere, it proves that nothing was cut off."""
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    if Heartbeat.objects.filter(name="head told", at__gte=today).exists():
+        return
+    number, value = audit.head()
+    if not number:
+        return
+    try:
+        ports.notify(
+            _("Belfry: the end of the record, to be kept"),
+            _("The record has {number} lines. Keep this; manage.py verify_audit --head checks it:").format(
+                number=number
+            )
+            + f"\n\n{number}:{value}\n",
+        )
+    except OSError as error:
+        log.warning("mail of the record's end failed: %s", type(error).__name__)
+        return
+    fanout.beat("head told")
 
 
 def remind() -> None:

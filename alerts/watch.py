@@ -1,0 +1,48 @@
+"""What the other officers must hear of: log-ins and roles given are recorded; those given at the desk are told.
+
+Django's own signals, since log-in and the admin's forms are Django's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import m2m_changed
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from . import alarms, audit
+
+
+def logged_in(*, user: User, request: HttpRequest | None = None, **_kwargs: Any) -> None:
+    """Keep in the record that somebody came to the desk."""
+    audit.record(user, "logged-in", f"officer {user.get_username()}")
+
+
+def role_given(
+    *, instance: Any, action: str, model: Any, pk_set: set[int] | None, reverse: bool, **_kwargs: Any
+) -> None:
+    """Keep in the record that an officer holds a new role or permission, by whatever way it came."""
+    if action != "post_add" or not pk_set:
+        return
+    officers = User.objects.filter(pk__in=pk_set) if reverse else [instance]
+    given = [str(instance)] if reverse else sorted(str(row) for row in model.objects.filter(pk__in=pk_set))
+    for officer in officers:
+        audit.record(None, "role-given", f"officer {officer.get_username()}", roles=given)
+
+
+def tell_role(officer: User, roles: list[str], by: User) -> None:
+    """Tell all officers that one of them was given a role at the desk, and by whom."""
+    names = {"officer": officer.get_username(), "roles": ", ".join(roles), "by": by.get_username()}
+    with override("de"):
+        text = _("{by} gave {officer}: {roles}. If nobody meant that, ask the administrator at once.")
+        alarms.sound(f"role {names['officer']} {names['roles']}"[:160], text.format(**names))
+
+
+def connect() -> None:
+    user_logged_in.connect(logged_in, dispatch_uid="belfry-logged-in")
+    for through in (User.groups.through, User.user_permissions.through):
+        m2m_changed.connect(role_given, sender=through, dispatch_uid=f"belfry-role-{through.__name__}")

@@ -1,0 +1,110 @@
+"""Upkeep reminds of promises, minds the clocks, and sends the end of the record away once a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import timezone
+
+from alerts import alarms, approval, audit, watch
+from alerts.models import Alarm, AuditEntry
+from alerts.people import Refused
+from alerts.terms import Kind
+from channels import upkeep
+from tests import city
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mails(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr("alerts.ports.notify", lambda subject, body: sent.append((subject, body)))
+    return sent
+
+
+def later(monkeypatch: pytest.MonkeyPatch, delta: dt.timedelta) -> None:
+    real = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: real() + delta)
+
+
+@pytest.mark.usefixtures("districts", "quiet")
+def test_a_promise_not_kept_is_an_alarm_until_the_message_comes(
+    author: User, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = city.released(author, approver)
+    upkeep.remind()
+    assert not Alarm.objects.exists()
+    later(monkeypatch, dt.timedelta(minutes=61))
+    upkeep.remind()
+    upkeep.remind()
+    assert Alarm.objects.get().key == f"overdue {message.identifier}"
+    city.followed(message, Kind.UPDATE, author, approver)
+    upkeep.remind()
+    assert Alarm.objects.get().ended_at is not None
+
+
+def test_clocks_that_differ_are_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    upkeep.look_at_clock()
+    assert not Alarm.objects.exists()
+    with pytest.MonkeyPatch.context() as patch:
+        later(patch, dt.timedelta(seconds=90))
+        upkeep.look_at_clock()
+        assert "90" in Alarm.objects.get(key="clock").text
+    upkeep.look_at_clock()
+    assert Alarm.objects.get(key="clock").ended_at is not None
+
+
+def test_the_end_of_the_record_is_mailed_once_a_day(
+    mails: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit.record(None, "test", "line")
+    upkeep.tell_the_head()
+    upkeep.tell_the_head()
+    assert len(mails) == 1
+    assert "{}:{}".format(*audit.head()) in mails[0][1]
+    later(monkeypatch, dt.timedelta(days=1))
+    upkeep.tell_the_head()
+    assert len(mails) == 2
+
+
+def test_a_role_given_is_recorded_and_told_to_all() -> None:
+    officer = city.officer("neu")
+    officer.groups.add(Group.objects.create(name="Prüfende"))
+    assert AuditEntry.objects.filter(action="role-given", subject="officer neu").exists()
+    watch.tell_role(officer, ["Prüfende"], city.officer("chefin"))
+    assert "chefin" in Alarm.objects.get(key="role neu Prüfende").text
+
+
+def test_a_log_in_is_recorded() -> None:
+    Client().force_login(city.officer("anna", "write_draft"))
+    assert AuditEntry.objects.filter(action="logged-in", actor="anna").exists()
+
+
+@pytest.mark.usefixtures("districts", "quiet")
+def test_who_released_alone_cannot_end_the_alarm_of_it() -> None:
+    chief, other = city.officer("chief", "write_draft", "break_glass"), city.officer("other", "approve_draft")
+    draft = city.drafted(chief)
+    approval.break_glass(draft.pk, draft.version, "Alle anderen sind im Einsatz.", chief)
+    alarm = Alarm.objects.get(key__startswith="break-glass")
+    with pytest.raises(Refused):
+        alarms.put_aside(alarm.pk, chief)
+    alarms.put_aside(alarm.pk, other)
+    alarm.refresh_from_db()
+    assert alarm.ended_by == other
+
+
+def test_a_job_in_redis_is_json_and_holds_an_id_alone(settings: Any) -> None:
+    from rq.job import Job
+    from rq.serializers import JSONSerializer
+
+    from channels import jobs
+
+    assert all(queue["SERIALIZER"] == "json" for queue in settings.RQ_QUEUES.values())
+    job = Job.create(jobs.deliver, args=(7,), connection=object(), serializer=JSONSerializer)
+    assert json.loads(job.data) == ["channels.jobs.deliver", None, [7], {}]
