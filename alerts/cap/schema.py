@@ -155,7 +155,7 @@ def schema_faults(root: etree._Element) -> list[Fault]:
         return []
     found: dict[tuple[str, str], Fault] = {}
     for error in islice(cast(Any, schema.error_log), MAX_FAULTS):
-        element, text = _in_words(error.message, root, error.line)
+        element, text = _in_words(error.message, _place(root, error.path or ""))
         # Some versions of libxml2 complain twice of one bad value: of the facet, then of the type.
         found.setdefault((error.path or "", text), Fault("schema", text, element, error.line))
     return list(found.values())
@@ -167,7 +167,7 @@ _VALUE = re.compile(r"'(.*)' is not a valid value of .*type '([^']*)'", re.DOTAL
 _TIMES = {"sent", "effective", "onset", "expires"}
 
 
-def _in_words(message: str, root: etree._Element, line: int) -> tuple[str, str]:
+def _in_words(message: str, place: etree._Element) -> tuple[str, str]:
     """The element that libxml2 complains of, and the complaint as people say it."""
     match = _ELEMENT.match(message)
     if not match:
@@ -178,7 +178,7 @@ def _in_words(message: str, root: etree._Element, line: int) -> tuple[str, str]:
         return element, text.format(element=element)
     expected = re.findall(re.escape(f"{{{NAMESPACE}}}") + r"(\w+)", complaint)
     if "This element is not expected" in complaint:
-        return element, _misplaced(element, expected, root, line)
+        return element, _misplaced(element, expected, place)
     if "Missing child element" in complaint:
         text = _("“{element}” is not complete: “{missing}” is missing.")
         return element, text.format(element=element, missing=_needed(expected))
@@ -197,10 +197,9 @@ def _in_words(message: str, root: etree._Element, line: int) -> tuple[str, str]:
     return element, f"{element}: {shown(complaint, 200)}"
 
 
-def _misplaced(element: str, expected: list[str], root: etree._Element, line: int) -> str:
+def _misplaced(element: str, expected: list[str], culprit: etree._Element) -> str:
     if element not in _known():
         return _("CAP 1.2 knows no “{element}”. Remove it.").format(element=element)
-    culprit = next((each for each in root.iter() if local(each) == element and line_of(each) == line), root)
     if any(local(each) == element for each in culprit.itersiblings(preceding=True)):
         return _("“{element}” must not stand here: it is one too many, or too late.").format(element=element)
     late = [local(each) for each in culprit.itersiblings() if local(each) in expected]
@@ -211,6 +210,16 @@ def _misplaced(element: str, expected: list[str], root: etree._Element, line: in
         text = _("“{missing}” is missing before “{element}”.")
         return text.format(missing=missing, element=element)
     return _("“{element}” must not stand here: it is one too many, or too late.").format(element=element)
+
+
+def _place(root: etree._Element, path: str) -> etree._Element:
+    """The element at libxml2's path; the root where the path uses a prefix that only some inner element knows."""
+    prefixes = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
+    try:
+        found = root.getroottree().xpath(path, namespaces=prefixes)
+    except etree.XPathError:
+        return root
+    return found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else root
 
 
 def _needed(expected: list[str]) -> str:

@@ -110,6 +110,7 @@ def test_a_wrong_order_is_told_from_a_missing_element(real_data: Path) -> None:
     [
         (b"</scope>", b"</scope><note>a</note><note>b</note>", "“note” must not stand here: it is one too many"),
         (b"</references>", b"</references><note>a</note>", "“info” must stand before “note”"),
+        (b"</info>", b"<x:y xmlns:x='urn:x'/></info>", "CAP 1.2 knows no “y”"),
         (b"</info>", b"<web>https://x.example</web></info>", "“web” must not stand here"),
         (b"<urgency>", b"<foo/><urgency>", "CAP 1.2 knows no “foo”"),
         (b"<certainty>Observed</certainty>", b"", "“certainty” is missing before “expires”"),
