@@ -291,7 +291,8 @@ def _mark(sheet: Sheet, labels: Labels, mark: Mark) -> None:
     """A ring in the city with a wide soft ring and a line to its name, so that it is found on a small screen."""
     x, y, radius = sheet.frame.circle(mark.circle)
     radius, soft = max(radius, 8), max(44, radius + 20)
-    name = lines_of(mark.place, NOTE, CITY_WIDTH / 2 - soft)[0]
+    # Around a circle as large as the city there is no room for its name
+    name = next(iter(lines_of(mark.place, NOTE, CITY_WIDTH / 2 - soft)), "")
     right = x + soft + 76 + NOTE.width(name) < CITY_WIDTH
     width = NOTE.width(name)
     sheet.add(f'<g class="{_level_class(mark.level).strip() or "sev-severe"}">')
@@ -299,7 +300,7 @@ def _mark(sheet: Sheet, labels: Labels, mark: Mark) -> None:
     if soft < CITY_WIDTH / 3:
         sheet.add(f'<circle class="map-ring-soft" cx="{x}" cy="{y}" r="{soft}"/>')
     left = x + soft + 72 if right else x - soft - 72 - width
-    if labels.free(left, y - 26, left + width, y + 12):
+    if name and labels.free(left, y - 26, left + width, y + 12):
         sheet.add(f'<path class="map-lead" d="M{x + soft if right else x - soft} {y}h{62 if right else -62}"/>')
         sheet.text("map-note", name, max(8, left), y + 11)
         labels.block(left, y - 26, left + width, y + 12)

@@ -28,6 +28,8 @@ from alerts.notice import City, Notice, Rendering, moment, page_path
 from alerts.signature import CERTIFICATE_FILE
 from alerts.terms import Kind, Severity, Status, direction, language_name, ui_language
 
+from .feed_places import ALERTS, EXERCISES, Listing, of_areas, prefix
+
 PER_PAGE = 20
 """Alerts on one page of the archive."""
 RECENT = 3
@@ -45,11 +47,6 @@ NUMBER = re.compile(rf"{SHORT_NUMBER}|(?<!\w)(?:\+|0)\d[\d /-]{{3,}}\d\b")
 CALLS = re.compile(r"ruf|telefon|\bcall|\bphone|\bdial", re.IGNORECASE)
 """A step that tells people to call: in others, 112 may be the number of a house."""
 FIRST_SENTENCE = re.compile(r"^(.{1,120}?[.!?:])\s+(?=\S)(.+)$", re.DOTALL)
-
-
-def prefix(language: str, first: str) -> str:
-    """Where a language's pages lie in the public folder: ``""`` for the first, else ``en/``."""
-    return "" if language == first else f"{language}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class Pages:
 
     @property
     def home(self) -> str:
-        return "/" + prefix(self.language, self.languages[0])
+        return "/" + prefix(self.language, self.languages)
 
     def path_of(self, slug: str) -> str:
         return page_path(slug, self.language, self.languages[0])
@@ -145,7 +142,7 @@ class Pages:
                 facts_at=self.time(words.get("facts_at"), alert.latest.content.facts_at),
                 exercise=exercise,
                 test=alert.status == Status.TEST,
-                map=self._alert_map(words, face, exercise=exercise, ended=alert.state != "live"),
+                map=self._alert_map(alert, words, face),
                 title=words.get("headline", ""),
                 summary=f"{words.get('level_word', '')}. {words.get('area_short', '')}",
                 unlisted=exercise,
@@ -164,7 +161,7 @@ class Pages:
                 live=live,
                 ended=[self._listed(alert) for alert in public.ended(RECENT, now=self.now)],
                 everywhere=bool(self.leaves) and all(area.code in hit for area in self.leaves),
-                map=maps.city_map(self.areas, hit, prefix="c"),
+                map=maps.city_map(self.areas, hit, prefix="c", marks=_marks(live)),
                 level=live[0]["face"] if live else "",
                 districts=len(self.leaves),
             )
@@ -205,7 +202,8 @@ class Pages:
             return self._page(
                 "about",
                 "about/",
-                boroughs=[{"name": area.name, "feeds": self._feeds(area.code)} for area in self._boroughs()],
+                boroughs=[{"name": found.area, "feeds": self._feeds(found)} for found in of_areas(self.areas)],
+                exercises=self._feeds(EXERCISES),
                 levels=[
                     (severity.lower(), severity.label, MEANING[severity])
                     for severity in (Severity.EXTREME, Severity.SEVERE, Severity.MODERATE, Severity.MINOR)
@@ -215,14 +213,14 @@ class Pages:
 
     def not_found(self) -> str:
         """Says where to look instead, in this language and in every other that the city writes."""
-        first, own = self.languages[0], ui_language(self.language)
+        own = ui_language(self.language)
         others = {ui_language(tag): tag for tag in reversed(self.languages) if ui_language(tag) != own}
         with override(own):
             return self._page(
                 "404",
                 None,
                 others=[
-                    {"tag": tag, "ui": ui, "dir": direction(tag), "home": "/" + prefix(tag, first)}
+                    {"tag": tag, "ui": ui, "dir": direction(tag), "home": "/" + prefix(tag, self.languages)}
                     for ui, tag in others.items()
                 ],
                 unlisted=True,
@@ -283,28 +281,26 @@ class Pages:
             "expires": self.time(words.get("expires"), alert.latest.content.expires),
         }
 
-    def _alert_map(self, words: Mapping[str, Any], face: str, *, exercise: bool, ended: bool) -> SafeString:
+    def _alert_map(self, alert: public.PublicAlert, words: Mapping[str, Any], face: str) -> SafeString:
+        exercise = alert.status != Status.ACTUAL
         return maps.alert_map(
             self.areas,
-            [Circle(*circle) for circle in words.get("circles", [])],
+            _circles(words),
             [Polygon(tuple((lat, lon) for lat, lon in points)) for points in words.get("polygons", [])],
             frozenset(words.get("hit", [])),
             place=str(words.get("place", "")),
-            level="clear" if ended and not exercise else face,
+            level=face,
             prefix="m",
             exercise=exercise,
-            ended=ended,
+            # what has expired or was a false alarm is not said to be free again
+            ended=alert.state == "all-clear" or (exercise and alert.state != "live"),
+            chosen=frozenset(district.code for district in alert.latest.content.districts),
         )
 
-    def _boroughs(self) -> list[public.PublicArea]:
-        """The districts that are made of districts, the city itself apart: each has feeds of its own."""
-        parents = {area.parent for area in self.areas}
-        return [area for area in self.areas if area.code in parents and area.outline]
-
-    def _feeds(self, area: str = "") -> dict[str, str]:
-        """The addresses of this language's feeds, of one district where ``area`` is its key."""
-        start = f"{self.home}feeds/{quote(area, safe='')}{'/' if area else ''}alerts"
-        return {"atom": f"{start}.atom", "rss": f"{start}.rss"}
+    def _feeds(self, listing: Listing = ALERTS) -> dict[str, str]:
+        """The addresses of a feed in this language, by kind."""
+        files = listing.files(prefix(self.language, self.languages))
+        return {file.rpartition(".")[2]: f"/{quote(file)}" for file in files}
 
     def _fingerprint(self) -> str:
         """SHA-256 of the certificate that signs the CAP documents; empty where there is none yet."""
@@ -316,12 +312,11 @@ class Pages:
 
     def _page(self, template: str, path: str | None, **context: Any) -> str:
         """The template with what every page has. ``path`` is the page's below its language; None for the 404."""
-        first = self.languages[0]
         links = [
             {
                 "tag": language,
                 "name": language_name(language),
-                "path": f"/{prefix(language, first)}{path or ''}",
+                "path": f"/{prefix(language, self.languages)}{path or ''}",
                 "current": language == self.language,
             }
             for language in self.languages
@@ -350,6 +345,19 @@ def _face(alert: public.PublicAlert, said: Mapping[str, Any]) -> str:
     if alert.status != Status.ACTUAL:
         return "exercise"
     return {"all-clear": "clear", "false-alarm": "false", "expired": "ended"}.get(alert.state, str(said["level"]))
+
+
+def _circles(words: Mapping[str, Any]) -> list[Circle]:
+    return [Circle(*circle) for circle in words.get("circles", [])]
+
+
+def _marks(live: Sequence[Mapping[str, Any]]) -> list[maps.Mark]:
+    """The circles of the live alerts, pointed out on the map of the city."""
+    return [
+        maps.Mark(circle, str(entry["words"].get("place", "")), entry["face"])
+        for entry in live
+        for circle in _circles(entry["words"])
+    ]
 
 
 def _later(approved: Mapping[str, str] | None, sent: dt.datetime) -> bool:

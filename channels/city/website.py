@@ -21,7 +21,8 @@ from channels.base import Permanent, Post, Publisher, Temporary
 from channels.http import Http
 from channels.publicfiles import PublicFolder, Staged
 
-from .pages import PER_PAGE, Look, Pages, prefix
+from .feed_places import prefix
+from .pages import PER_PAGE, Look, Pages
 
 MANY = 6
 """From here on, a band names the number of districts instead of each."""
@@ -167,7 +168,7 @@ class Website(Publisher):
         for page in range(1, public.archive_pages(PER_PAGE) + 1):
             with self.folder.swap() as staged:
                 self._write(
-                    staged, f"{prefix(language, self.first)}archive/{page}/", self._pages(language).archive(page)
+                    staged, f"{prefix(language, self.languages)}archive/{page}/", self._pages(language).archive(page)
                 )
         with self.folder.swap() as staged:
             pages = self._pages(language)
@@ -179,7 +180,7 @@ class Website(Publisher):
         root = self.folder.root
         now = timezone.now()
         with self.folder.swap() as staged:
-            assets = set(self._pages(self.first).look.files)
+            assets = set(Look.now().files)
             for file in (root / "assets").glob("*"):
                 plain = f"assets/{file.name.removesuffix('.gz')}"
                 if plain not in assets and now - _made(file) > KEEP:
@@ -196,7 +197,7 @@ class Website(Publisher):
     def _known(self) -> set[str]:
         slugs, archive = public.slugs(), public.archive_pages(PER_PAGE)
         return {
-            prefix(language, self.first) + path
+            prefix(language, self.languages) + path
             for language in self.languages
             for path in (
                 *("index.html", "404.html", "about/index.html", "archive/index.html"),
@@ -206,10 +207,6 @@ class Website(Publisher):
         }
 
     # the parts of all that
-
-    @property
-    def first(self) -> str:
-        return self.languages[0]
 
     def _pages(self, language: str) -> Pages:
         """How pages in this language are made, as of now."""
@@ -233,7 +230,7 @@ class Website(Publisher):
 
     def _lists(self, staged: Staged, pages: Pages, slugs: Iterable[str]) -> None:
         """The index, the newest archive pages, and those that list these alerts."""
-        start = prefix(pages.language, self.first)
+        start = prefix(pages.language, self.languages)
         self._write(staged, start, pages.index())
         newest = public.archive_pages(PER_PAGE)
         numbers = {public.archive_page_of(slug, PER_PAGE) for slug in slugs}
@@ -248,7 +245,7 @@ class Website(Publisher):
         for path, body in pages.look.files.items():
             if not (self.folder.root / path).exists():
                 staged.write(path, body)
-        start = prefix(pages.language, self.first)
+        start = prefix(pages.language, self.languages)
         for path, make in ((f"{start}about/index.html", pages.about), (f"{start}404.html", pages.not_found)):
             if anew or not _looks_like(self.folder.root / path, pages.look):
                 staged.write(path, make().encode())

@@ -24,11 +24,11 @@ from django.utils import timezone, translation
 
 from alerts import content as contents
 from alerts import public
-from alerts.content import Content, District, Text
+from alerts.content import Circle, Content, District, Text
 from alerts.notice import Notice, Rendering, notice
 from alerts.terms import MSG_TYPE, Kind, Status
 from channels.base import Permanent, Temporary
-from channels.city.pages import PER_PAGE, linked
+from channels.city.pages import linked
 from channels.city.website import Website
 from channels.http import Http
 from channels.publicfiles import PublicFolder, Staged
@@ -277,6 +277,13 @@ def test_a_warning_of_something_to_come_says_from_when(site: Website, folder: Pa
     assert "Erwartet ab 13. September, 16:20 Uhr" in page
 
 
+@pytest.mark.parametrize("km", [0.01, 5.0, 60.0])
+def test_an_area_of_any_size_can_be_published(site: Website, folder: Path, km: float) -> None:
+    alert = tell(site, step(0, circles=(Circle(story.CIRCLE.lat, story.CIRCLE.lon, km),)))
+    assert "<svg" in read(folder, f"alerts/{alert.slug}").split("<main", 1)[1]
+    assert "<svg" in read(folder, "").split("<main", 1)[1]
+
+
 # what is approved is what is printed
 
 
@@ -505,16 +512,24 @@ def test_an_empty_folder_is_filled_by_the_first_look(site: Website, folder: Path
 # the archive
 
 
-def many(site: Website, count: int) -> list[Any]:
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Short pages of the archive, so that few alerts fill them."""
+    monkeypatch.setattr("channels.city.website.PER_PAGE", 4)
+    monkeypatch.setattr("channels.city.pages.PER_PAGE", 4)
+    return 4
+
+
+def many(count: int) -> list[Any]:
     """Alerts that are over, the oldest first."""
     return [put_out(replace(story.STEPS[0], sent=story.START + dt.timedelta(minutes=n))).alert for n in range(count)]
 
 
-def test_a_full_page_of_the_archive_never_changes_its_alerts(site: Website, folder: Path) -> None:
-    alerts = many(site, PER_PAGE + 1)
+def test_a_full_page_of_the_archive_never_changes_its_alerts(site: Website, folder: Path, short: int) -> None:
+    alerts = many(short + 1)
     site.rebuild()
     first = read(folder, "archive/1")
-    assert all(alert.slug in first for alert in alerts[:PER_PAGE])
+    assert all(alert.slug in first for alert in alerts[:short])
     assert alerts[-1].slug not in first
     assert 'href="/archive/2/"' in first
     assert alerts[-1].slug in read(folder, "archive/2")
@@ -522,8 +537,10 @@ def test_a_full_page_of_the_archive_never_changes_its_alerts(site: Website, fold
     assert all(alert.slug in overview for alert in alerts)
 
 
-def test_the_first_alert_of_a_new_archive_page_is_linked_from_the_page_before(site: Website, folder: Path) -> None:
-    many(site, PER_PAGE)
+def test_the_first_alert_of_a_new_archive_page_is_linked_from_the_page_before(
+    site: Website, folder: Path, short: int
+) -> None:
+    many(short)
     site.rebuild()
     assert "/archive/2/" not in read(folder, "archive/1")
     tell(site, replace(story.STEPS[0], sent=story.START + dt.timedelta(hours=9)))
@@ -531,7 +548,7 @@ def test_the_first_alert_of_a_new_archive_page_is_linked_from_the_page_before(si
     assert 'href="/en/archive/2/"' in read(folder, "en/archive/1")
 
 
-def test_publishing_costs_the_same_with_many_alerts_in_the_archive(site: Website, folder: Path) -> None:
+def test_publishing_costs_the_same_with_many_alerts_in_the_archive(site: Website, folder: Path, short: int) -> None:
     def cost(minute: int) -> tuple[int, int]:
         message = put_out(replace(story.STEPS[0], sent=story.START + dt.timedelta(minutes=minute)))
         for path in folder.rglob("*"):
@@ -546,10 +563,10 @@ def test_publishing_costs_the_same_with_many_alerts_in_the_archive(site: Website
             send(site, message)
         return len(queries), sum(1 for path in folder.rglob("*.html") if path.stat().st_mtime > 1)
 
-    many(site, PER_PAGE * 2 + 1)
+    many(short * 2 + 1)
     site.rebuild()
     few = cost(200)
-    many(site, PER_PAGE * 3)
+    many(short * 3)
     site.rebuild()
     assert cost(300) == few
     assert len(read(folder, "archive")) < 60_000
@@ -616,7 +633,7 @@ def test_an_alert_given_while_all_is_made_anew_is_not_lost(site: Website, folder
 
 
 def test_broken_off_it_leaves_whole_pages_and_can_be_run_again(site: Website, folder: Path) -> None:
-    alerts = many(site, 3)
+    alerts = many(3)
     site.rebuild()
     before = set(folder.rglob("*.html"))
 
