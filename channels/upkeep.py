@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
 from dataclasses import dataclass
 
 import django_rq
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -91,12 +89,8 @@ class Upkeep:
 
 def look_at_clock() -> None:
     """An alarm where this host's clock and the database's differ: expiry and one-time codes depend on both."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT CURRENT_TIMESTAMP")
-        told = cursor.fetchone()[0]
-    # SQLite gives text in UTC, in whole seconds; PostgreSQL a time with its zone
-    told = dt.datetime.fromisoformat(told).replace(tzinfo=dt.UTC) if isinstance(told, str) else told
-    skew = abs((timezone.now() - told).total_seconds())
+    fanout.beat("clock")
+    skew = abs((timezone.now() - Heartbeat.objects.get(name="clock").at).total_seconds())
     if skew > SKEW:
         text = _("The clocks of this host and of the database differ by {seconds} seconds. Set them by NTP.")
         alarms.sound("clock", text.format(seconds=round(skew)))
