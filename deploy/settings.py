@@ -265,5 +265,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("BELFRY_LOG_LEVEL", "INFO")},
-    "loggers": {"rq.worker": {"level": "WARNING"}, "axes.apps": {"level": "WARNING"}},
+    # httpx would log every address at INFO, and some platforms take their token in it
+    "loggers": {name: {"level": "WARNING"} for name in ("axes", "httpx", "rq.worker")},
 }
