@@ -98,7 +98,7 @@ def _property(properties: Mapping[str, Any], name: str, number: int, option: str
         words = _("District {number} has no property “{name}”, but: {others}. Choose one with {option}.")
         others = ", ".join(sorted(map(str, properties))) or "–"
         raise BadFile(words.format(number=number, name=name, others=others, option=option))
-    text = " ".join(str(value).split()) if isinstance(value, str | int | float) and value is not True else ""
+    text = " ".join(str(value).split()) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     if not text or not text.isprintable():
         words = _("District {number}: the property “{name}” is empty or unreadable.")
         raise BadFile(words.format(number=number, name=name))
@@ -116,7 +116,7 @@ def _polygons(geometry: Any, name: str) -> Iterator[Polygon]:
             raise BadFile(_("“{name}” has no boundary, only points or lines.").format(name=name))
         for part in parts:
             yield from _polygons(part, name)
-    elif kind in {"Polygon", "MultiPolygon"}:
+    elif kind in ("Polygon", "MultiPolygon"):
         coordinates = geometry.get("coordinates")
         polygons = [coordinates] if kind == "Polygon" else coordinates
         if not isinstance(polygons, list) or not polygons:
@@ -134,12 +134,8 @@ def _polygons(geometry: Any, name: str) -> Iterator[Polygon]:
 
 def _is_mark(geometry: Any) -> bool:
     """Points and lines, such as where a label stands, beside the boundary."""
-    return isinstance(geometry, dict) and geometry.get("type") in {
-        "Point",
-        "MultiPoint",
-        "LineString",
-        "MultiLineString",
-    }
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    return kind in ("Point", "MultiPoint", "LineString", "MultiLineString")
 
 
 def _ring(ring: Any, name: str) -> Any:
@@ -168,10 +164,10 @@ def _ring(ring: Any, name: str) -> Any:
 
 def only_polygons(geometry: BaseGeometry) -> BaseGeometry:
     """The polygons of what ``make_valid`` returns, without the points and lines that it may leave."""
-    if geometry.geom_type in {"Polygon", "MultiPolygon"}:
-        return geometry
     parts = [part for part in shapely.get_parts(shapely.get_parts(geometry)) if part.geom_type == "Polygon"]
-    return shapely.union_all(parts) if parts else Polygon()
+    if geometry.geom_type != "MultiPolygon":
+        return shapely.union_all(parts)
+    return parts[0] if len(parts) == 1 else geometry
 
 
 def read_tree(path: Path) -> Node:

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from .content import Circle, Polygon
 from .maplabels import BIG, NOTE, SMALL, Labels, lines_of
-from .mapsheet import MOST_BYTES, Frame, Sheet, disc_of, shape_of
+from .mapsheet import Frame, Sheet, disc_of, shape_of
 from .notice import metres
 from .public import PublicArea
 
@@ -75,12 +75,10 @@ def alert_map(
         focus = [shape for _name, shape in districts.values()]
     if not focus:
         return mark_safe("")
-    frame, view = _window(focus, FILL if shapes else (0.9, 0.9), districts)
+    frame, view = _window(focus, FILL if shapes else (0.9, 0.9), districts, len(whole))
     sheet = Sheet(frame)
     sheet.plain(shape for code, shape in view.items() if code not in whole)
-    for code in view:
-        if code in whole:
-            sheet.path("map-hit", view[code])
+    sheet.hits("map-hit", [shape for code, shape in view.items() if code in whole])
     zone = "map-ring-soft" if exercise and ended else "map-ring"
     for circle in rounds:
         x, y, radius = frame.circle(circle)
@@ -121,17 +119,17 @@ def city_map(
         return mark_safe("")
     shapes = [shape for _name, shape in districts.values()]
     frame = Frame.whole(shapes, CITY_WIDTH)
-    view = frame.districts(districts, MOST_BYTES - 60 * len(marks))
     levels: dict[str, str] = {}
     # From the top of the tree down: what is said of a district itself counts more than what is said of the city.
     for area in sorted(areas, key=lambda area: len(_above(areas, area.code))):
         if area.code in hit:
             levels |= dict.fromkeys(_expanded(areas, [area.code]), hit[area.code])
+    view = frame.districts(districts, len(levels))
     sheet = Sheet(frame)
     sheet.plain(shape for code, shape in view.items() if code not in levels)
-    for code in sorted(levels, key=lambda code: _rank(levels[code])):
-        if code in view:
-            sheet.path(f"map-hit{_level_class(levels[code])}", view[code])
+    for level in sorted(set(levels.values()), key=_rank):
+        hits = [shape for code, shape in view.items() if levels.get(code) == level]
+        sheet.hits(f"map-hit{_level_class(level)}", hits)
     labels = Labels(CITY_WIDTH, frame.height, [])
     for mark in marks:
         if _sane_circle(mark.circle):
@@ -190,14 +188,14 @@ def _sane_point(lat: float, lon: float) -> bool:
 
 
 def _window(
-    focus: Sequence[BaseGeometry], fill: tuple[float, float], districts: Districts
+    focus: Sequence[BaseGeometry], fill: tuple[float, float], districts: Districts, hits: int
 ) -> tuple[Frame, dict[str, BaseGeometry]]:
     """The frame and the districts in it; from farther off where not a single border would be seen."""
     frame = Frame.around(focus, fill, WIDTH, HEIGHT)
-    view = frame.districts(districts)
+    view = frame.districts(districts, hits)
     if len(view) == 1 and len(districts) > 1:
         frame = Frame.around(focus, (fill[0] * 0.6, fill[1] * 0.6), WIDTH, HEIGHT)
-        view = frame.districts(districts)
+        view = frame.districts(districts, hits)
     return frame, view
 
 
@@ -288,22 +286,32 @@ def _names(
 
 
 def _mark(sheet: Sheet, labels: Labels, mark: Mark) -> None:
-    """A ring in the city with a wide soft ring and a line to its name, so that it is found on a small screen."""
+    """A ring in the city with a wide soft ring and its name beside it, so that it is found on a small screen."""
     x, y, radius = sheet.frame.circle(mark.circle)
     radius, soft = max(radius, 8), max(44, radius + 20)
-    # Around a circle as large as the city there is no room for its name
-    name = next(iter(lines_of(mark.place, NOTE, CITY_WIDTH / 2 - soft)), "")
-    right = x + soft + 76 + NOTE.width(name) < CITY_WIDTH
+    name = lines_of(mark.place, NOTE, CITY_WIDTH / 2)[0]
     width = NOTE.width(name)
     sheet.add(f'<g class="{_level_class(mark.level).strip() or "sev-severe"}">')
     sheet.add(f'<circle class="map-ring" cx="{x}" cy="{y}" r="{radius}"/>')
     if soft < CITY_WIDTH / 3:
         sheet.add(f'<circle class="map-ring-soft" cx="{x}" cy="{y}" r="{soft}"/>')
-    left = x + soft + 72 if right else x - soft - 72 - width
-    if name and labels.free(left, y - 26, left + width, y + 12):
-        sheet.add(f'<path class="map-lead" d="M{x + soft if right else x - soft} {y}h{62 if right else -62}"/>')
-        sheet.text("map-note", name, max(8, left), y + 11)
-        labels.block(left, y - 26, left + width, y + 12)
+    # Left end and base line of the name, and the line that leads to it: beside the ring, else below or above it.
+    beside = [
+        (x + soft + 70, y + 11, f"M{x + soft} {y}h62"),
+        (x + soft + 32, y + 11, f"M{x + soft} {y}h24"),
+        (x - soft - 70 - width, y + 11, f"M{x - soft} {y}h-62"),
+        (x - soft - 32 - width, y + 11, f"M{x - soft} {y}h-24"),
+        (x - width / 2, y + soft + 36, ""),
+        (x - width / 2, y - soft - 14, ""),
+    ]
+    for left, base, line in beside:
+        box = left, base - 28, left + width, base + 8
+        if labels.free(*box):
+            labels.block(*box)
+            if line:
+                sheet.add(f'<path class="map-lead" d="{line}"/>')
+            sheet.text("map-note", name, left, base)
+            break
     sheet.add("</g>")
 
 

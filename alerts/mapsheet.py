@@ -22,7 +22,13 @@ METRES = 111_250.0
 LEAST_HEIGHT = 900.0
 """Metres: the smallest window. Around a still smaller circle nothing would show where it lies."""
 
-MOST_BYTES = 11_000
+MOST_BYTES = 9_500
+"""For all outlines of a map: with its words and tags it stays under 12 KB."""
+
+MOST_HITS = 100
+HIT_BYTES = 45
+"""A coloured district has a tag of its own, up to so many of them."""
+
 STEP_BYTES = 4.7
 """What a point of a path takes, seldom less."""
 
@@ -82,10 +88,9 @@ class Frame:
         y = self.height / 2 - (circle.lat - self.lat) * self.scale[1]
         return round(x), round(y), round(circle.km * 1000 / METRES * self.scale[1])
 
-    def districts(
-        self, districts: Mapping[str, tuple[str, BaseGeometry]], most: int = MOST_BYTES - 2500
-    ) -> dict[str, BaseGeometry]:
-        """What is seen of the districts, in pixels, simple enough to be written in ``most`` bytes."""
+    def districts(self, districts: Mapping[str, tuple[str, BaseGeometry]], hits: int = 0) -> dict[str, BaseGeometry]:
+        """What is seen of the districts, in pixels, simple enough for a small map with ``hits`` of them coloured."""
+        most = MOST_BYTES - HIT_BYTES * min(hits, MOST_HITS)
         edge = shapely.box(-8, -8, self.width + 8, self.height + 8)
         near = {code: self.project(shape) for code, (_name, shape) in districts.items()}
         near = {code: shape for code, shape in near.items() if shape.intersects(edge)}
@@ -119,6 +124,13 @@ class Sheet:
         """All districts without a warning as one path: with many of them the tags would outweigh the lines."""
         if line := "".join(map(_path, shapes)):
             self.add(f'<path class="map-area" d="{line}"/>')
+
+    def hits(self, kind: str, shapes: Sequence[BaseGeometry]) -> None:
+        if len(shapes) > MOST_HITS:
+            self.add(f'<path class="{kind}" d="{"".join(map(_path, shapes))}"/>')
+        else:
+            for shape in shapes:
+                self.path(kind, shape)
 
     def text(self, kind: str, words: str | Sequence[str], x: float, y: float, step: int = 20) -> None:
         lines = [words] if isinstance(words, str) else words

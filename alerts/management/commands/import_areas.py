@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from alerts.importing import BadFile, import_file
+from alerts.geojson import BadFile
+from alerts.importing import import_file
 
 TREE = """
 The tree file says which districts belong together, in any depth:
