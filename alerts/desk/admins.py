@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cattrs import ClassValidationError, transform_error
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -11,13 +13,15 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from ..content import from_json
 from ..models import Alarm, Alert, Area, AuditEntry, Draft, Message, Part, Rendering, Template
 
 if TYPE_CHECKING:  # the stubs are generic, Django's classes are not
     AnyAdmin = admin.ModelAdmin[Any]
     AnyUserAdmin = UserAdmin[User]
+    TemplateModelForm = forms.ModelForm[Template]
 else:
-    AnyAdmin, AnyUserAdmin = admin.ModelAdmin, UserAdmin
+    AnyAdmin, AnyUserAdmin, TemplateModelForm = admin.ModelAdmin, UserAdmin, forms.ModelForm
 
 
 class ReadOnly(AnyAdmin):
@@ -64,7 +68,31 @@ class AreaAdmin(Kept):
         return False
 
 
+class TemplateForm(TemplateModelForm):
+    """A template is refused unless a draft can be begun from it."""
+
+    class Meta:
+        model = Template
+        fields = ("key", "kind", "names", "content_json", "order", "active")
+
+    def clean_content_json(self) -> dict[str, Any]:
+        value: dict[str, Any] = self.cleaned_data["content_json"]
+        try:
+            from_json(value)
+        except (ClassValidationError, TypeError, AttributeError) as error:
+            words = "; ".join(transform_error(error)) if isinstance(error, ClassValidationError) else str(error)
+            raise forms.ValidationError(_("No draft can be begun from this: {reason}").format(reason=words)) from error
+        return value
+
+    def clean_names(self) -> dict[str, str]:
+        value: dict[str, str] = self.cleaned_data["names"]
+        if not isinstance(value, dict) or not value or not all(isinstance(name, str) for name in value.values()):
+            raise forms.ValidationError(_('Give the name in each language, like {"de": "Bombenfund"}.'))
+        return value
+
+
 class TemplateAdmin(Kept):
+    form = TemplateForm
     list_display = ["key", "kind", "order", "active"]
     list_filter = ["kind", "active"]
 

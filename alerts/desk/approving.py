@@ -21,7 +21,7 @@ from . import writing
 from .differences import compare
 from .forms import ReasonForm, WordForm, word_for
 from .maps import map_of
-from .people import kept, officer
+from .people import keep, kept, officer, seal
 from .site import page, refused, transition
 from .summary import event_of, first_text
 
@@ -41,6 +41,8 @@ class Spoken:
 def renderings(draft: Draft) -> tuple[list[Spoken], str]:
     """What each channel says: frozen once submitted, else as it would be now. The second value says why not."""
     submitted = draft.state in {DraftState.SUBMITTED, DraftState.APPROVED, DraftState.RELEASED}
+    if not submitted and not (draft.content.has_area and first_text(draft.content).headline):
+        return [], _("The preview appears as soon as there are an area and a headline.")
     try:
         found = approval.renderings_of(draft) if submitted else drafting.preview(draft)
     except ports.CannotCompose as error:
@@ -243,10 +245,10 @@ def _with_reason(
         except NotAllowed as error:
             return refused(request, str(error))
         except Refused as error:
-            messages.error(request, str(error))
+            form.add_error("reason", str(error))  # and the reason stays in its field
         else:
             messages.success(request, done)
-        return redirect("admin:draft", draft_id)
+            return redirect("admin:draft", draft_id)
     return page(
         request,
         "desk/reason.html",
@@ -263,7 +265,7 @@ def _with_reason(
 @transition(back="draft")
 def pull_back(request: HttpRequest, draft_id: int) -> HttpResponseBase:
     """A writer takes a submitted draft back to write on."""
-    approval.pull_back(draft_id, officer(request))
+    approval.pull_back(writing.load(draft_id).pk, officer(request))
     messages.success(request, _("Taken back. You can write on."))
     return redirect("admin:draft", draft_id)
 
@@ -293,11 +295,15 @@ def break_glass(request: HttpRequest, draft_id: int) -> HttpResponseBase:
             faulty = writing.load(draft_id)
             shown_form = writing.form_for(faulty)
             return writing.write(request, faulty, shown_form, status=422, faults=error.faults, stopped=True)
-        except (Refused, ports.CannotCompose) as error:
+        except approval.Stale as error:
             messages.error(request, str(error))
+            keep(request, seal(request))
             return redirect("admin:break-glass", draft_id)
-        messages.success(request, _("Released by you alone. Every approver has been alarmed."))
-        return redirect("admin:alert", draft.alert.slug)
+        except (Refused, ports.CannotCompose) as error:
+            reason.add_error("reason", str(error))
+        else:
+            messages.success(request, _("Released by you alone. Every approver has been alarmed."))
+            return redirect("admin:alert", draft.alert.slug)
     return page(
         request,
         "desk/break-glass.html",

@@ -119,6 +119,8 @@ def duration(minutes: int) -> str:
     """Minutes as people say them: ``45 min``, ``4 h``, ``1 h 30 min``, ``2 days``; active language."""
     if minutes and minutes % (24 * 60) == 0 and minutes > 24 * 60:
         return _("{count} days").format(count=minutes // (24 * 60))
+    if minutes < 1:
+        return _("less than 1 min")
     hours, rest = divmod(minutes, 60)
     parts = [_("{count} h").format(count=hours)] if hours else []
     if rest or not hours:

@@ -351,6 +351,12 @@ class ReasonForm(forms.Form):
         self.fields["reason"].help_text = hint
         self.fields["reason"].required = True
 
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"].strip()
+        if not reason:
+            raise forms.ValidationError(self.fields["reason"].error_messages["required"], code="required")
+        return reason
+
 
 class WordForm(forms.Form):
     """The typed word that releases, and outside the demo the second factor once more.

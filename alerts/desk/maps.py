@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from django.utils.safestring import SafeString
 
-from .. import public
+from .. import maps, public
 from ..content import Content
 from ..notice import level_of
 
 
 def map_of(content: Content, key: str) -> SafeString:
     """The districts and the area of a content as inline SVG; ``key`` keeps its ids apart from other maps'."""
-    from .. import maps
-
     return maps.alert_map(
         public.areas(),
         content.circles,
         content.polygons,
-        frozenset(district.code for district in content.touched or content.districts),
+        {district.code for district in content.touched},
         place=content.place,
         level=level_of(content),
         prefix=f"m{key}",
         exercise=content.exercise,
+        chosen={district.code for district in content.districts},
     )

@@ -33,12 +33,13 @@ WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate"}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there."""
+    """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there, ``place`` its place."""
 
     route: str
     view: View
     name: str
     nav: str | Promise = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Desk(AdminSite):
             "is_nav_sidebar_enabled": False,
             "city_short": settings.CITY_SHORT,
             "demo": settings.DEMO,
-            "nav": [page for page in self.pages() if page.nav] if inside else [],
+            "nav": sorted((page for page in self.pages() if page.nav), key=lambda page: page.place) if inside else [],
             "alarms": alarms.open_alarms() if inside else [],
         }
 

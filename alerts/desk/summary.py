@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from ..content import Content, Text
 from ..models import Alert, Draft, Message, Template
 from ..terms import MsgType
+from . import gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def first_text(content: Content) -> Text:
 def title(content: Content) -> str:
     """The headline, else the event and place, else that there is none yet."""
     text = first_text(content)
-    return text.headline or " ".join(part for part in (text.event, content.place) if part) or _("(no headline yet)")
+    words = text.headline or " ".join(part for part in (text.event, content.place) if part) or _("(no headline yet)")
+    return gaps.GAP.sub("…", words)
 
 
 def event_of(draft: Draft) -> str:

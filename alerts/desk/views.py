@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import alarms, drafting
 from ..content import from_json
-from ..models import OPEN, Alert, AuditEntry, Draft, DraftState, Part, Template
+from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part, Template
 from ..people import may
 from ..terms import Kind, MsgType, Status
 from . import approving, writing
@@ -141,10 +141,10 @@ def new(request: HttpRequest) -> HttpResponseBase:
 @transition(back="index")
 def put_aside(request: HttpRequest) -> HttpResponse:
     """An officer has read an alarm and ends it."""
-    alarm_id = request.POST.get("alarm", "")
-    if alarm_id.isdecimal():
-        alarms.put_aside(int(alarm_id), officer(request))
-        messages.success(request, _("The alarm is put aside. It stands in the record."))
+    number = request.POST.get("alarm", "")
+    alarm = get_object_or_404(Alarm, pk=int(number) if number.isdecimal() else 0)
+    alarms.put_aside(alarm.pk, officer(request))
+    messages.success(request, _("The alarm is put aside. It stands in the record."))
     return redirect("admin:index")
 
 
@@ -165,7 +165,7 @@ def office(request: HttpRequest) -> TemplateResponse:
 
 
 PAGES = [
-    Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts")),
+    Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts"), place=1),
     Page("new/", new, "new"),
     Page("drafts/<int:draft_id>/", writing.draft, "draft"),
     Page("drafts/<int:draft_id>/submit/", writing.submit, "submit"),
@@ -177,6 +177,6 @@ PAGES = [
     Page("drafts/<int:draft_id>/withdraw/", approving.withdraw, "withdraw"),
     Page("drafts/<int:draft_id>/break-glass/", approving.break_glass, "break-glass"),
     Page("alarm/", put_aside, "put-aside"),
-    Page("record/", record, "record", gettext_lazy("Record")),
-    Page("office/", office, "office", gettext_lazy("Office")),
+    Page("record/", record, "record", gettext_lazy("Record"), place=4),
+    Page("office/", office, "office", gettext_lazy("Office"), place=5),
 ]

@@ -70,7 +70,7 @@ def form_for(found: Draft, data: QueryDict | None = None) -> DraftForm:
 def submit(request: HttpRequest, draft_id: int) -> HttpResponseBase:
     """Submit a saved draft as it stands, from a page that is not its form."""
     version = request.POST.get("version", "")
-    return _submit(request, draft_id, int(version) if version.isdecimal() else 0)
+    return _submit(request, load(draft_id).pk, int(version) if version.isdecimal() else 0)
 
 
 def _post(request: HttpRequest, found: Draft) -> HttpResponseBase:

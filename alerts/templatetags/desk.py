@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django import template
 from django.contrib.auth.models import AbstractBaseUser
+from django.forms import BoundField
 from django.template.loader import select_template
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
@@ -88,9 +90,10 @@ def level(content: Content) -> str:
 
 @register.filter
 def title(draft: Draft) -> str:
-    """What a list calls a draft: its kind, unless it is a first warning, and its headline."""
+    """What a list calls a draft: its headline, behind the kind where the headline doesn't tell it."""
     words = summary.title(draft.content)
-    return words if draft.kind == Kind.WARNING else f"{Kind(draft.kind).label}: {words}"
+    # an all-clear and a false alarm say in their headline what they are
+    return f"{Kind(draft.kind).label}: {words}" if draft.kind in {Kind.UPDATE, Kind.CORRECTION} else words
 
 
 @register.filter
@@ -106,6 +109,12 @@ def event(draft: Draft) -> str:
 @register.filter
 def area(content: Content) -> str:
     return notice.area_text(content)
+
+
+@register.filter
+def shape(content: Content) -> str:
+    """The circles and drawn areas alone, without the districts that they touch."""
+    return notice.area_text(replace(content, districts=(), touched=()))
 
 
 @register.filter
@@ -174,8 +183,18 @@ def _lines(text: str) -> SafeString:
 
 @register.filter
 def shown_fields(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A rendering's fields as name and text, for channels without a preview of their own; deeper values as they are."""
-    return [(name, value if isinstance(value, str) else str(value)) for name, value in fields.items() if value]
+    """A rendering's fields as name and text, for channels without a preview of their own; lists as lines."""
+    return [(name, _text(value)) for name, value in fields.items() if value]
+
+
+def _text(value: Any) -> str:
+    """Any JSON value as an officer can read it: lists as lines, pairs with a colon."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name}: {_text(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        flat = all(isinstance(item, str | int | float) for item in value)
+        return ("\n" if not flat or len(value) != 2 else ": ").join(_text(item) for item in value)
+    return str(value)
 
 
 @register.filter
@@ -216,3 +235,10 @@ def seconds(value: dt.timedelta | float) -> str:
     if count >= 60:
         return span(dt.timedelta(seconds=count))
     return _("{count} s").format(count=formats.number_format(max(0.0, count), 1))
+
+
+@register.filter
+def chosen_words(field: BoundField) -> str:
+    """The chosen ones of a list of check boxes, by name."""
+    chosen = set(field.value() or [])
+    return ", ".join(str(label) for value, label in field.field.choices if value in chosen)  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from alerts.desk.people import kept, officer
 from alerts.desk.site import page, refused
 from alerts.desk.summary import live_alert, title
 from alerts.models import OPEN as OPEN_DRAFTS
-from alerts.models import Alert, Message, PartKind
+from alerts.models import Alert, Message, PartKind, ReleasePlan
 from alerts.notice import level_of
 from alerts.people import NotAllowed, Refused, may
 from alerts.terms import Status
@@ -56,6 +56,7 @@ def alert(request: HttpRequest, slug: str) -> HttpResponse:
         exercise=found.status == Status.EXERCISE,
         drafts=list(found.drafts.filter(state__in=OPEN_DRAFTS, base=found.latest).prefetch_related("parts__officer")),
         may_write=may(me, "alerts.write_draft"),
+        may_approve=may(me, "alerts.approve_draft"),
         events=_history(found),
         public_url=f"{settings.ADDRESS}/alerts/{found.slug}/",
         **_progress(request, found, found.latest),
@@ -81,7 +82,7 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
     now = timezone.now()
     me = officer(request)
     rows = [{**row, "look": LOOKS[State(row["state"])]} for row in ports.progress(message.pk)]
-    started = message.approval.at if message.approval and message.draft.plan == "now" else message.sent
+    started = message.approval.at if message.approval and message.draft.plan == ReleasePlan.NOW else message.sent
     working = any(row["state"] in OPEN for row in rows) or not rows
     return {
         "found": found,
@@ -120,13 +121,14 @@ def _events(message: Message) -> list[Event]:
     level = level_of(message.content)
     said = _("Message {number}: {headline}").format(number=message.number, headline=title(message.content))
     events = []
+    released = message.approval.at if message.approval and message.draft.plan == ReleasePlan.NOW else message.sent
     if message.break_glass_by is not None:
         who = message.break_glass_by.get_full_name() or message.break_glass_by.get_username()
         alone = _("{said} Released alone (break-glass): {reason}").format(said=said, reason=message.break_glass_reason)
         events.append(Event(message.sent, alone, who, level))
     elif message.approval is not None:
         approver = message.approval.officer
-        events.append(Event(message.sent, said, approver.get_full_name() or approver.get_username(), level))
+        events.append(Event(released, said, approver.get_full_name() or approver.get_username(), level))
     if message.draft.submitted_at is not None:
         for part in message.draft.parts.all():
             if part.part == PartKind.SUBMITTED:
@@ -165,10 +167,10 @@ def gate(request: HttpRequest, message_id: int) -> HttpResponseBase:
         except NotAllowed as error:
             return refused(request, str(error))
         except Refused as error:
-            messages.error(request, str(error))
-            return redirect("admin:gate", message_id)
-        messages.success(request, _("The gate is open. Commercial channels begin."))
-        return redirect("admin:alert", message.alert.slug)
+            form.add_error("reason", str(error))
+        else:
+            messages.success(request, _("The gate is open. Commercial channels begin."))
+            return redirect("admin:alert", message.alert.slug)
     return page(
         request,
         "desk/gate.html",

@@ -14,11 +14,11 @@ PAGES = [
     Page("alert/<slug:slug>/", live.alert, "alert"),
     Page("alert/<slug:slug>/progress/<int:number>/", live.progress, "progress"),
     Page("messages/<int:message_id>/gate/", live.gate, "gate"),
-    Page("deliveries/", deliveries.listing, "deliveries", _("Deliveries")),
+    Page("deliveries/", deliveries.listing, "deliveries", _("Deliveries"), place=2),
     Page("deliveries/<int:delivery_id>/again/", deliveries.again, "delivery-again"),
     Page("deliveries/<int:delivery_id>/leave-out/", deliveries.leave_out, "delivery-leave-out"),
     Page("deliveries/<int:delivery_id>/sent/", deliveries.sent, "delivery-sent"),
-    Page("channels/", deliveries.channels, "channels", _("Channels")),
+    Page("channels/", deliveries.channels, "channels", _("Channels"), place=3),
     Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
 ]
 

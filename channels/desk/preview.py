@@ -22,6 +22,7 @@ from alerts.public import PublicAlert, PublicMessage
 from alerts.terms import MSG_TYPE, Kind, MsgType
 
 from .. import registry
+from ..city.website import Website
 
 BODY = re.compile(r"<body[^>]*>")
 
@@ -29,8 +30,6 @@ BODY = re.compile(r"<body[^>]*>")
 @require_safe
 def whole_page(request: HttpRequest, draft_id: int, language: str) -> HttpResponse:
     """The website's own page, made of the draft's renderings; nothing of it is written anywhere."""
-    from ..city.website import Website
-
     draft = writing.load(draft_id)
     website = next((found for found in map(registry.channel, registry.names()) if isinstance(found, Website)), None)
     if website is None or language not in settings.CONTENT_LANGUAGES:
