@@ -15,7 +15,7 @@ from django.db.models import Max, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from .content import Content
-from .models import Alert, Area, Message, MessageArea, Rendering
+from .models import Alert, Area, Draft, Message, MessageArea, Rendering
 from .notice import City, Notice, notice
 from .terms import Kind, MsgType, Status
 
@@ -55,8 +55,19 @@ class PublicMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Glance:
+    """What a list needs of an alert: its latest and first message, with one channel's words in these languages."""
+
+    channel: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PublicAlert:
-    """One alert with its messages, newest first. ``state``: live, expired, all-clear or false-alarm."""
+    """One alert with its messages, newest first. ``state``: live, expired, all-clear or false-alarm.
+
+    Asked for with a ``Glance``, it holds its latest and its first message alone, without their ``areas``.
+    """
 
     id: int
     slug: str
@@ -84,20 +95,26 @@ def city() -> City:
     )
 
 
-def live(status: str = Status.ACTUAL, now: dt.datetime | None = None) -> list[PublicAlert]:
+def live(
+    status: str = Status.ACTUAL, now: dt.datetime | None = None, glance: Glance | None = None
+) -> list[PublicAlert]:
     """Alerts that warn now, the most dangerous and newest first."""
     now = now or timezone.now()
     found = _alerts(
-        Alert.objects.filter(status=status, latest__expires__gt=now).exclude(latest__msg_type=MsgType.CANCEL), now
+        Alert.objects.filter(status=status, latest__expires__gt=now).exclude(latest__msg_type=MsgType.CANCEL),
+        now,
+        glance,
     )
     return sorted(found, key=lambda alert: (-alert.latest.content.rank, -alert.latest.sent.timestamp()))
 
 
-def ended(limit: int, status: str = Status.ACTUAL, now: dt.datetime | None = None) -> list[PublicAlert]:
+def ended(
+    limit: int, status: str = Status.ACTUAL, now: dt.datetime | None = None, glance: Glance | None = None
+) -> list[PublicAlert]:
     """The alerts that ended last (all-clear, false alarm, or expired), newest first."""
     now = now or timezone.now()
     over = Q(latest__msg_type=MsgType.CANCEL) | Q(latest__expires__lte=now)
-    return _alerts(Alert.objects.filter(over, status=status).order_by("-latest__sent", "-pk")[:limit], now)
+    return _alerts(Alert.objects.filter(over, status=status).order_by("-latest__sent", "-pk")[:limit], now, glance)
 
 
 def alert(slug: str, now: dt.datetime | None = None) -> PublicAlert | None:
@@ -112,10 +129,12 @@ def archive_pages(per_page: int) -> int:
     return max(1, -(-total // per_page))
 
 
-def archive(page: int, per_page: int, now: dt.datetime | None = None) -> list[PublicAlert]:
+def archive(
+    page: int, per_page: int, now: dt.datetime | None = None, glance: Glance | None = None
+) -> list[PublicAlert]:
     """Page ``page`` (from 1, oldest alerts first, so that full pages never shift), newest first within it."""
     rows = Alert.objects.filter(status=Status.ACTUAL, latest__isnull=False).order_by("pk")
-    return _alerts(rows[(page - 1) * per_page : page * per_page], now or timezone.now())[::-1]
+    return _alerts(rows[(page - 1) * per_page : page * per_page], now or timezone.now(), glance)[::-1]
 
 
 def archive_page_of(slug: str, per_page: int) -> int:
@@ -170,19 +189,29 @@ class PublicArea:
 
 def areas() -> list[PublicArea]:
     """The districts in use, in the city's order; ``parent`` is the parent's code or empty."""
-    rows = Area.objects.filter(active=True).select_related("parent").defer("boundary", "parent__boundary")
-    return [PublicArea(row.code, row.name, row.parent.code if row.parent else "", row.outline) for row in rows]
+    # Values, not rows: a row would drag its parent's outline along, and reading those takes longest
+    rows = Area.objects.filter(active=True).values_list("code", "name", "parent__code", "outline")
+    return [PublicArea(code, name, parent or "", outline) for code, name, parent, outline in rows]
 
 
-def _with_words(rows: QuerySet[Message]) -> QuerySet[Message]:
+def _with_words(rows: QuerySet[Message], glance: Glance | None = None) -> QuerySet[Message]:
+    renderings = Rendering.objects.order_by("pk")
+    areas = MessageArea.objects.select_related("area").only("message_id", "area__code")
+    if glance:
+        renderings = renderings.filter(channel=glance.channel, language__in=glance.languages)
+        areas = areas.none()
     return rows.select_related("alert").prefetch_related(
-        Prefetch("areas", queryset=MessageArea.objects.select_related("area").only("message_id", "area__code")),
-        Prefetch("draft__renderings", queryset=Rendering.objects.order_by("pk")),
+        Prefetch("areas", queryset=areas),
+        Prefetch("draft", queryset=Draft.objects.only("pk")),
+        Prefetch("draft__renderings", queryset=renderings),
     )
 
 
-def _alerts(rows: QuerySet[Alert], now: dt.datetime) -> list[PublicAlert]:
-    rows = rows.prefetch_related(Prefetch("messages", queryset=_with_words(Message.objects.order_by("-number"))))
+def _alerts(rows: QuerySet[Alert], now: dt.datetime, glance: Glance | None = None) -> list[PublicAlert]:
+    messages = Message.objects.order_by("-number")
+    if glance:  # so that a list costs the same however long its alerts' histories are
+        messages = messages.filter(Q(number=1) | Q(successor__isnull=True))
+    rows = rows.prefetch_related(Prefetch("messages", queryset=_with_words(messages, glance)))
     return [_alert(row, now) for row in rows]
 
 

@@ -6,8 +6,8 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -84,7 +84,7 @@ def _named(name: str, body: bytes) -> str:
     return f"assets/{stem}.{hashlib.sha256(body).hexdigest()[:12]}.{suffix}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pages:
     """The pages of one language as of ``now``. ``languages`` in order, the first one without a prefix.
 
@@ -100,6 +100,8 @@ class Pages:
     legal: Mapping[str, str]
     keys_dir: str
     now: dt.datetime
+    areas: Sequence[public.PublicArea]
+    read: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def home(self) -> str:
@@ -108,9 +110,9 @@ class Pages:
     def path_of(self, slug: str) -> str:
         return page_path(slug, self.language, self.languages[0])
 
-    @cached_property
-    def areas(self) -> list[public.PublicArea]:
-        return public.areas()
+    @property
+    def glance(self) -> public.Glance:
+        return public.Glance(self.channel, (self.language, self.languages[0]))
 
     @property
     def leaves(self) -> list[public.PublicArea]:
@@ -151,7 +153,7 @@ class Pages:
     def index(self) -> str:
         """What holds now; where nothing does, that it is so, and as of when."""
         with override(ui_language(self.language)):
-            live = [self._listed(alert) for alert in public.live(now=self.now)]
+            live = [self._listed(alert) for alert in public.live(now=self.now, glance=self.glance)]
             hit: dict[str, str] = {}
             for entry in reversed(live):  # the most dangerous comes first and wins
                 hit |= dict.fromkeys(entry["words"].get("hit", []), entry["face"])
@@ -159,7 +161,7 @@ class Pages:
                 "index",
                 "",
                 live=live,
-                ended=[self._listed(alert) for alert in public.ended(RECENT, now=self.now)],
+                ended=[self._listed(alert) for alert in public.ended(RECENT, now=self.now, glance=self.glance)],
                 everywhere=bool(self.leaves) and all(area.code in hit for area in self.leaves),
                 map=maps.city_map(self.areas, hit, prefix="c", marks=_marks(live)),
                 level=live[0]["face"] if live else "",
@@ -173,7 +175,7 @@ class Pages:
             return self._page(
                 "archive",
                 f"archive/{number}/",
-                alerts=[self._listed(alert) for alert in public.archive(number, PER_PAGE, self.now)],
+                alerts=self._archived(number),
                 number=number,
                 newer=number + 1 if number < newest else None,
                 older=number - 1 if number > 1 else None,
@@ -183,13 +185,10 @@ class Pages:
         """The newest alerts: as many as one or two pages hold."""
         newest = public.archive_pages(PER_PAGE)
         with override(ui_language(self.language)):
-            alerts = public.archive(newest, PER_PAGE, self.now)
-            if newest > 1:
-                alerts += public.archive(newest - 1, PER_PAGE, self.now)
             return self._page(
                 "archive",
                 "archive/",
-                alerts=[self._listed(alert) for alert in alerts],
+                alerts=self._archived(newest) + (self._archived(newest - 1) if newest > 1 else []),
                 number=None,
                 newer=None,
                 older=newest - 2 if newest > 2 else None,
@@ -280,6 +279,13 @@ class Pages:
             "last": _stamp(alert.latest.sent, year=True),
             "expires": self.time(words.get("expires"), alert.latest.content.expires),
         }
+
+    def _archived(self, number: int) -> list[dict[str, Any]]:
+        """A page of the archive as entries, read once."""
+        if number not in self.read:
+            found = public.archive(number, PER_PAGE, self.now, self.glance)
+            self.read[number] = [self._listed(alert) for alert in found]
+        return self.read[number]
 
     def _alert_map(self, alert: public.PublicAlert, words: Mapping[str, Any], face: str) -> SafeString:
         exercise = alert.status != Status.ACTUAL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -28,6 +29,7 @@ MANY = 6
 """From here on, a band names the number of districts instead of each."""
 STALE = dt.timedelta(minutes=10)
 """The index is made anew when it is older, so that the time on it tells whether the city still speaks."""
+AREAS_SECONDS = 5.0
 KEEP = dt.timedelta(days=1)
 """Pages in caches may still ask for assets of the version before."""
 LIVE = ".live"
@@ -60,6 +62,7 @@ class Website(Publisher):
         self.languages = list(languages)
         self.http = http or Http()
         self.keys_dir = keys_dir
+        self._read_areas: tuple[float, Sequence[public.PublicArea]] | None = None
         self.legal = {"imprint": imprint_url, "privacy": privacy_url, "accessibility": accessibility_url}
 
     # what a page will say
@@ -220,7 +223,14 @@ class Website(Publisher):
             legal=self.legal,
             keys_dir=self.keys_dir,
             now=timezone.now(),
+            areas=self._areas(),
         )
+
+    def _areas(self) -> Sequence[public.PublicArea]:
+        """The districts, read anew after a few seconds: the languages of one message share them."""
+        if self._read_areas is None or time.monotonic() - self._read_areas[0] > AREAS_SECONDS:
+            self._read_areas = (time.monotonic(), public.areas())
+        return self._read_areas[1]
 
     def _write(self, staged: Staged, folder: str, body: str) -> None:
         staged.write(f"{folder}index.html", body.encode())
