@@ -25,9 +25,12 @@ class Staged:
         self.gone: list[Path] = []
 
     def write(self, path: str, body: bytes) -> None:
-        """Stage ``path`` (relative to the public folder) and, for text, its ``.gz`` twin."""
+        """Stage ``path`` (relative to the public folder) and, for text, its ``.gz`` twin, unless it stands so."""
+        text = Path(path).suffix in GZIPPED
+        if self._stands(path, body) and (not text or (self.root / (path + ".gz")).exists()):
+            return
         self._put(path, body)
-        if Path(path).suffix in GZIPPED:
+        if text:
             # mtime=0: the same page gives the same bytes, so mirrors copy only what changed
             self._put(path + ".gz", gzip.compress(body, compresslevel=6, mtime=0))
 
@@ -39,12 +42,21 @@ class Staged:
         if not target.resolve().is_relative_to(self.root.resolve()):
             raise ValueError("a public file must lie in the public folder")
         source = self.folder / str(len(self.files))
-        with source.open("wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
+        source.write_bytes(body)
         source.chmod(0o644)
         self.files.append((source, target))
+
+    def _stands(self, path: str, body: bytes) -> bool:
+        try:
+            return (self.root / path).read_bytes() == body
+        except OSError:
+            return False
+
+    def flush(self) -> None:
+        """Have every staged file on the disk. All at once: one wait of the file system serves them all."""
+        for source, _target in self.files:
+            with source.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 class PublicFolder:
@@ -67,6 +79,7 @@ class PublicFolder:
                 with tempfile.TemporaryDirectory(prefix=".staged-", dir=self.root) as folder:
                     staged = Staged(self.root, Path(folder))
                     yield staged
+                    staged.flush()
                     for target in {target.parent for _source, target in staged.files}:
                         target.mkdir(parents=True, exist_ok=True)
                     for source, target in staged.files:
