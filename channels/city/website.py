@@ -305,6 +305,7 @@ def _fields(notice: Notice) -> dict[str, Any]:
     return {
         "kind": str(notice.kind),
         "status": notice.status,
+        "url": notice.url,
         "words_language": notice.words_language,
         "level": notice.level if not test else "exercise",
         "level_word": _("Test, no danger") if test else level_word(content, notice.kind),

@@ -34,6 +34,7 @@ from channels.http import Http
 from channels.publicfiles import PublicFolder, Staged
 from channels.serving import Serve
 from tests import story
+from tests.channels import contract
 from tests.story import Step, clock, put_out
 
 ADDRESS = "http://city.example"
@@ -125,6 +126,11 @@ def composed(content: Content, language: str = "de", kind: Kind = Kind.WARNING) 
         city=public.city(),
     )
     return dict(Website("website").compose(made).fields)
+
+
+class TestContract(contract.Contract):
+    def channel(self, **options: Any) -> Website:
+        return Website("website", keys_dir=contract.SECRET, **options)
 
 
 # what a page will say
