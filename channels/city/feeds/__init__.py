@@ -25,7 +25,7 @@ from channels.base import ChannelError, Permanent, Post, Publisher, Temporary
 from channels.http import Http
 from channels.publicfiles import PublicFolder
 
-from ..feed_places import ALERTS, EXERCISES, Listing, prefix
+from ..feed_places import ALERTS, EXERCISES, Listing, of_areas, prefix
 from . import edition, words
 from .edition import KEPT, Edition, cap_path
 
@@ -154,12 +154,7 @@ class Feeds(Publisher):
         """Tell the WebSub hub that feeds have changed. It can't fail the delivery, nor hold it up for long."""
         if not self.hub:
             return
-        urls = [
-            f"{self.address}/{path}"
-            for listing in listings
-            for language in self.languages
-            for path in listing.files(prefix(language, self.languages))
-        ]
+        urls = [f"{self.address}/{path}" for listing in listings for path in self._files(listing)]
         # A thread, since a hub that drips its answer would outlast any time-out of one read
         call = threading.Thread(target=self._call_hub, args=(urls,), daemon=True)
         call.start()
@@ -190,42 +185,50 @@ class Feeds(Publisher):
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Make all feeds and data anew, and the CAP documents that are missing; one that stands is never touched.
 
-        ``progress(done, total)`` after each alert. May be broken off and run again. Raises Temporary where
-        documents can't be signed.
+        ``progress(done, total)`` after each alert and each feed. May be broken off and run again. Raises
+        Temporary where documents can't be signed.
         """
         slugs = public.slugs()
-        for done, slug in enumerate(slugs):
-            progress(done, len(slugs) + 1)
+        total = len(slugs) + len(_listings()) + 1
+        counted = iter(range(1, total + 1))
+        progress(0, total)
+        for slug in slugs:
             alert = public.alert(slug)
             missing = [message for message in alert.messages if not self._stands(message.identifier)] if alert else []
             if missing:
                 with self._edition() as new:
                     for message in missing:
                         new.document(message)
-        progress(len(slugs), len(slugs) + 1)
-        self._write_everything()
-        progress(len(slugs) + 1, len(slugs) + 1)
+            progress(next(counted), total)
+        self._write_everything(lambda: progress(next(counted, total), total))
 
     def _stands(self, identifier: str) -> bool:
         return (self.folder.root / cap_path(identifier)).exists()
 
-    def _write_everything(self) -> None:
-        with self._edition() as new:
-            written = set()
-            for listing in new.listings():
+    def _write_everything(self, done: Callable[[], None] = lambda: None) -> None:
+        """All feeds and data. The lock is taken anew for each feed: an urgent message never waits for all of them."""
+        listings = _listings()
+        for listing in listings:
+            with self._edition() as new:
                 for language in self.languages:
                     new.write(listing, language)
-                    written.update(listing.files(prefix(language, self.languages)))
+            done()
+        known = {path for listing in listings for path in self._files(listing)}
+        with self._edition() as new:
             new.data()
             for path in self._feed_files():
-                if path not in written:
+                if path not in known:
                     new.staged.remove(path)  # of a district or a language that is no longer the city's
+        done()
+
+    def _files(self, listing: Listing) -> list[str]:
+        return [path for language in self.languages for path in listing.files(prefix(language, self.languages))]
 
     def _outdated(self, new: Edition) -> Iterator[tuple[Listing, str]]:
         """The feeds that still list something that has gone: each file says itself what it lists."""
         old = self._old_files(new.now)
         if old:
-            for listing in new.listings():
+            for listing in _listings():
                 for language in self.languages:
                     if old & set(listing.files(prefix(language, self.languages))):
                         yield listing, language
@@ -244,8 +247,8 @@ class Feeds(Publisher):
         root = self.folder.root
         return [
             file.relative_to(root).as_posix()
-            for language in self.languages
-            for file in (root / prefix(language, self.languages) / "feeds").rglob("*")
+            for folder in (root / "feeds", *root.glob("*/feeds"))
+            for file in folder.rglob("*")
             if file.suffix in (suffixes or (".atom", ".rss"))
         ]
 
@@ -269,6 +272,11 @@ class Feeds(Publisher):
                 now=timezone.now(),
                 hub=self.hub,
             )
+
+
+def _listings() -> list[Listing]:
+    """Every feed of the city, as its districts are now."""
+    return [ALERTS, EXERCISES, *of_areas(public.areas())]
 
 
 def _try_document(notice: Notice) -> None:

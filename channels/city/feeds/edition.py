@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from alerts import areas, cap, public
+from alerts.cap.schema import NotCap, parse
 from alerts.notice import City
 from alerts.public import PublicMessage
 from alerts.signature import Signer, SigningFailed
@@ -87,12 +88,23 @@ class Edition:
         if known is not None:
             return known
         path = cap_path(message.identifier)
-        try:
-            body = (self.staged.root / path).read_bytes()
-        except FileNotFoundError:
+        body = self._standing(path)
+        if body is None:
             body = self._signed(message)
             self.staged.write(path, body)
         self._bodies[message.identifier] = body
+        return body
+
+    def _standing(self, path: str) -> bytes | None:
+        """A document that stands. One that a failing disk has broken doesn't: it must not silence the others."""
+        try:
+            body = (self.staged.root / path).read_bytes()
+            parse(body)
+        except FileNotFoundError:
+            return None
+        except NotCap as error:
+            log.error("%s is broken and made anew: %s", path, error)
+            return None
         return body
 
     def _signed(self, message: PublicMessage) -> bytes:
@@ -168,7 +180,7 @@ class Edition:
         updated = fitting[0].sent if fitting else self._last(listing)
         for path in listing.files(prefix(language, self.languages)):
             write = entries.atom if path.endswith(".atom") else entries.rss
-            self.staged.write(path, write(self._frame(listing, language, path, updated), fitting))
+            self._stage(path, write(self._frame(listing, language, path, updated), fitting))
         return [entry.identifier for entry in fitting]
 
     def _entry(self, message: PublicMessage, language: str, *, warns: bool) -> Entry | None:
@@ -233,13 +245,18 @@ class Edition:
                     areas.union_rings(codes) if codes else (),
                 )
             )
-        self.staged.write("alerts.json", data.alerts_json(self.city.name, live))
-        self.staged.write("alerts.geojson", data.alerts_geojson(self.city.name, live))
+        self._stage("alerts.json", data.alerts_json(self.city.name, live))
+        self._stage("alerts.geojson", data.alerts_geojson(self.city.name, live))
 
-    # All of it
-
-    def listings(self) -> list[Listing]:
-        return [ALERTS, EXERCISES, *of_areas(public.areas())]
+    def _stage(self, path: str, body: bytes) -> None:
+        """Stage a file that has changed: Last-Modified stays true for readers who ask by it."""
+        file = self.staged.root / path
+        try:
+            same = file.read_bytes() == body and file.with_name(file.name + ".gz").exists()
+        except FileNotFoundError:
+            same = False
+        if not same:
+            self.staged.write(path, body)
 
 
 def spoken(message: PublicMessage, channel: str, languages: Sequence[str]) -> list[str]:

@@ -34,7 +34,7 @@ MOST_SHAPE = 8_000
 """Characters of outlines in one entry; the CAP document and alerts.geojson have what is longer."""
 
 # What of a CAP document is repeated in its entry, letter by letter
-_OF_ALERT = ("identifier", "sender", "sent", "status", "msgType", "references")
+_OF_ALERT = ("identifier", "sender", "sent", "status", "msgType", "note", "references")
 _OF_INFO = (
     *("language", "category", "event", "responseType", "urgency", "severity", "certainty"),
     *("effective", "onset", "expires"),
