@@ -10,9 +10,9 @@ from typing import Any
 import django_rq
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import connections
+from django.db import close_old_connections, connections
 from redis.exceptions import RedisError
-from rq import Worker
+from rq import SimpleWorker, Worker
 from rq.serializers import JSONSerializer
 
 from channels import jobs, registry
@@ -24,6 +24,19 @@ class Bellringer(Worker):
     """A worker that is back soon after Redis is: it waits two seconds at most between two looks."""
 
     max_connection_wait_time = 2.0
+
+
+class SiteBellringer(SimpleWorker):
+    """The worker of page and feeds: it does not fork, so that what it has read of the city stays read.
+
+    Should a job take it down, its supervisor starts it again and the sweep finds what it had.
+    """
+
+    max_connection_wait_time = 2.0
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        close_old_connections()
+        super().execute_job(job, queue)
 
 
 class Command(BaseCommand):
@@ -43,7 +56,7 @@ class Command(BaseCommand):
         while not _answers(connection):
             log.warning("Redis does not answer; upkeep carries out what is urgent meanwhile")
             time.sleep(2)  # the worker has nothing else to do than to wait for Redis
-        worker = Bellringer(
+        worker = (SiteBellringer if queues == ["site"] else Bellringer)(
             [django_rq.get_queue(name) for name in queues],
             connection=connection,
             serializer=JSONSerializer,
