@@ -163,11 +163,13 @@ def _ring(ring: Any, name: str) -> Any:
 
 
 def only_polygons(geometry: BaseGeometry) -> BaseGeometry:
-    """The polygons of what ``make_valid`` returns, without the points and lines that it may leave."""
-    parts = [part for part in shapely.get_parts(shapely.get_parts(geometry)) if part.geom_type == "Polygon"]
-    if geometry.geom_type != "MultiPolygon":
-        return shapely.union_all(parts)
-    return parts[0] if len(parts) == 1 else geometry
+    """The polygons of what ``make_valid`` returns, without the points and lines that it may leave; pure."""
+    parts: list[BaseGeometry] = [
+        part for part in shapely.get_parts(shapely.get_parts(geometry)) if part.geom_type == "Polygon"
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return geometry if geometry.geom_type == "MultiPolygon" else shapely.union_all(parts)
 
 
 def read_tree(path: Path) -> Node:

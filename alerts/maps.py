@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import shapely
 from django.utils import formats
@@ -117,14 +118,13 @@ def city_map(
     districts = _leaves(areas)
     if not districts:
         return mark_safe("")
-    shapes = [shape for _name, shape in districts.values()]
-    frame = Frame.whole(shapes, CITY_WIDTH)
     levels: dict[str, str] = {}
     # From the top of the tree down: what is said of a district itself counts more than what is said of the city.
     for area in sorted(areas, key=lambda area: len(_above(areas, area.code))):
         if area.code in hit:
             levels |= dict.fromkeys(_expanded(areas, [area.code]), hit[area.code])
-    view = frame.districts(districts, len(levels))
+    frame, seen = _city_view(tuple((code, shape) for code, (_name, shape) in districts.items()), len(levels))
+    view = dict(seen)
     sheet = Sheet(frame)
     sheet.plain(shape for code, shape in view.items() if code not in levels)
     for level in sorted(set(levels.values()), key=_rank):
@@ -152,9 +152,27 @@ def city_map(
 def _leaves(areas: Sequence[PublicArea]) -> Districts:
     """Name and outline (lon, lat) of the districts without parts of their own, by key."""
     parents = {area.parent for area in areas}
-    found = [area for area in areas if area.outline and area.code not in parents]
-    shapes = shapely.from_geojson([json.dumps(area.outline) for area in found])
-    return {area.code: (area.name, shape) for area, shape in zip(found, shapes, strict=True)}
+    return {
+        area.code: (area.name, _outline(json.dumps(area.outline)))
+        for area in areas
+        if area.outline and area.code not in parents
+    }
+
+
+@lru_cache(maxsize=4096)
+def _outline(text: str) -> BaseGeometry:
+    shape: BaseGeometry = shapely.from_geojson(text)
+    return shape
+
+
+@lru_cache(maxsize=8)
+def _city_view(
+    outlines: tuple[tuple[str, BaseGeometry], ...], hits: int
+) -> tuple[Frame, tuple[tuple[str, BaseGeometry], ...]]:
+    """The city in pixels; kept, since each message draws it anew in each language."""
+    frame = Frame.whole([shape for _code, shape in outlines], CITY_WIDTH)
+    view = frame.districts({code: ("", shape) for code, shape in outlines}, hits)
+    return frame, tuple(view.items())
 
 
 def _above(areas: Sequence[PublicArea], code: str) -> list[str]:
@@ -179,7 +197,9 @@ def _sane_circle(circle: Circle) -> bool:
 
 
 def _sane_polygon(polygon: Polygon) -> bool:
-    return len(polygon.points) >= 4 and all(_sane_point(lat, lon) for lat, lon in polygon.points)
+    if len(polygon.points) < 4 or not all(_sane_point(lat, lon) for lat, lon in polygon.points):
+        return False
+    return shape_of(polygon).area > 0
 
 
 def _sane_point(lat: float, lon: float) -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from .content import Circle, Polygon
+from .geojson import only_polygons
 
 METRES = 111_250.0
 """Metres in a degree of latitude, here."""
@@ -43,7 +44,7 @@ def disc_of(circle: Circle) -> BaseGeometry:
 def shape_of(polygon: Polygon) -> BaseGeometry:
     """As drawn; mended where it crosses itself, so that a preview shows what was meant."""
     shape = shapely.Polygon([(lon, lat) for lat, lon in polygon.points])
-    return shape if shape.is_valid else shapely.make_valid(shape)
+    return only_polygons(shape if shape.is_valid else shapely.make_valid(shape))
 
 
 @dataclass(frozen=True, slots=True)

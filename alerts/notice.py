@@ -187,7 +187,9 @@ def area_text(content: Content) -> str:
             content.place
             or ngettext("one area drawn on the map", "%(count)d areas drawn on the map", count) % {"count": count}
         )
-    names = ", ".join(district.name for district in content.touched or content.districts)
+    # Where districts alone were chosen, their own names: "Mitte", not the seven that it is made of
+    districts = content.touched or content.districts if parts else content.districts or content.touched
+    names = ", ".join(district.name for district in districts)
     if parts and names:
         return f"{'; '.join(parts)} ({names})"
     return "; ".join(parts) or names

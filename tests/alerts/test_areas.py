@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from alerts.content import Circle, Content, District, Polygon
 from alerts.coordinates import parse_circle, parse_point, parse_radius
 from alerts.importing import import_file
 from alerts.models import Area
+from alerts.notice import area_text
 from tests.city import LAT, LON, square
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +140,11 @@ def test_a_chosen_part_of_the_city_stands_for_its_districts(districts: None) -> 
     content = Content(districts=(District("mitte", "Mitte"),), circles=(Circle(LAT + 0.2, LON, 0.1),))
     assert sorted(codes(content)[:-1]) == ["no", "nw", "so", "sw"]
     assert codes(content)[-1] == "fern"
+
+
+def test_a_chosen_part_of_the_city_is_told_by_its_own_name(districts: None) -> None:
+    content = Content(districts=(District("mitte", "Mitte"),))
+    assert area_text(replace(content, touched=touched(content))) == "Mitte"
 
 
 def test_a_chosen_district_keeps_the_name_it_was_chosen_by(districts: None) -> None:

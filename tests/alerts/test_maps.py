@@ -251,6 +251,9 @@ number = st.floats() | st.floats(-100, 100)
     st.lists(st.builds(Polygon, points=st.lists(st.tuples(number, number), max_size=6).map(tuple)), max_size=3),
     st.text(max_size=130),
 )
+@example([], [Polygon(((0.0, 0.0), (0.0, 2.0), (0.0, 1.0), (1.0, 0.0)))], "")
+@example([], [Polygon(((0.0, 0.0), (0.0, 2.0), (0.0, 1.0), (0.0, 0.0)))], "")
+@example([Circle(0.0, 0.0, 1e300), Circle(0.0, 0.0, 5e-324)], [], "")
 def test_a_preview_of_any_draft_can_be_drawn(circles: list[Circle], polygons: list[Polygon], place: str) -> None:
     place = "".join(letter for letter in place if letter.isprintable())
     found = draw(circles, polygons, {"nw"}, place=place)
