@@ -110,8 +110,7 @@ class Feeds(Publisher):
                     identifiers = new.write(concerned, each)
                     if (concerned, each) == (listing, language):
                         found = identifiers
-            for outdated, each in self._outdated(new):
-                new.write(outdated, each)
+            self._drop_old(new)
             if message.status == Status.ACTUAL:
                 new.data()
         return message.identifier in found
@@ -152,8 +151,6 @@ class Feeds(Publisher):
 
     def _tell_hub(self, listings: Iterable[Listing]) -> None:
         """Tell the WebSub hub that feeds have changed. It can't fail the delivery, nor hold it up for long."""
-        if not self.hub:
-            return
         urls = [f"{self.address}/{path}" for listing in listings for path in self._files(listing)]
         # A thread, since a hub that drips its answer would outlast any time-out of one read
         call = threading.Thread(target=self._call_hub, args=(urls,), daemon=True)
@@ -178,8 +175,7 @@ class Feeds(Publisher):
             self._write_everything()
         elif self._old_files(now) or self._data_old(now):
             with self._edition() as new:
-                for listing, language in self._outdated(new):
-                    new.write(listing, language)
+                self._drop_old(new)
                 new.data()
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
@@ -224,14 +220,17 @@ class Feeds(Publisher):
     def _files(self, listing: Listing) -> list[str]:
         return [path for language in self.languages for path in listing.files(prefix(language, self.languages))]
 
-    def _outdated(self, new: Edition) -> Iterator[tuple[Listing, str]]:
-        """The feeds that still list something that has gone: each file says itself what it lists."""
+    def _drop_old(self, new: Edition) -> None:
+        """Write those feeds anew that still list something that has gone: each file says itself what it lists."""
         old = self._old_files(new.now)
-        if old:
-            for listing in _listings():
-                for language in self.languages:
-                    if old & set(listing.files(prefix(language, self.languages))):
-                        yield listing, language
+        for listing in _listings() if old else ():
+            for language in self.languages:
+                files = set(listing.files(prefix(language, self.languages)))
+                if old & files:
+                    new.write(listing, language)
+                    old -= files
+        for path in old:  # of a district or a language that is no longer the city's
+            new.staged.remove(path)
 
     def _old_files(self, now: dt.datetime) -> set[str]:
         return {
