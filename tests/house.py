@@ -55,7 +55,6 @@ class House:
             "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}",
             "BELFRY_REDIS_PATIENCE_SECONDS": "2",
             "BELFRY_SWEEP_SECONDS": "0.2",
-            "BELFRY_LEASE_SECONDS": "4",
             "PYTHONUNBUFFERED": "1",
             **database(),
             **environment,

@@ -16,9 +16,7 @@ def run() -> Tables:
     django.setup()
     from tests.house import house, wait_for
 
-    with house(
-        Path(os.environ["BELFRY_DATA"]) / "house", BELFRY_SWEEP_SECONDS="1", BELFRY_LEASE_SECONDS="60"
-    ) as belfry:
+    with house(Path(os.environ["BELFRY_DATA"]) / "house", BELFRY_SWEEP_SECONDS="1") as belfry:
         belfry.redis_start()
         belfry.web()
         for queues in (["site"], ["city-urgent"], ["city-urgent", "city"], ["commercial", "upkeep"]):

@@ -36,7 +36,7 @@ def settled(belfry: House, channel: str, state: str) -> Any:
 
 
 def test_a_worker_killed_in_the_middle_of_a_delivery_loses_nothing(tmp_path: Path) -> None:
-    with house(tmp_path, slow(tmp_path)) as belfry:
+    with house(tmp_path, slow(tmp_path), BELFRY_LEASE_SECONDS="4") as belfry:
         belfry.redis_start()
         worker = belfry.worker("city-urgent")
         belfry.worker("site")
@@ -51,7 +51,7 @@ def test_a_worker_killed_in_the_middle_of_a_delivery_loses_nothing(tmp_path: Pat
 
 
 def test_a_worker_killed_where_trying_twice_would_send_twice_leaves_it_unclear(tmp_path: Path) -> None:
-    with house(tmp_path, slow(tmp_path, "SlowOnce")) as belfry:
+    with house(tmp_path, slow(tmp_path, "SlowOnce"), BELFRY_LEASE_SECONDS="4") as belfry:
         belfry.redis_start()
         worker = belfry.worker("city-urgent")
         belfry.worker("site")
@@ -66,7 +66,7 @@ def test_a_worker_killed_where_trying_twice_would_send_twice_leaves_it_unclear(t
 
 
 def test_an_emptied_redis_loses_nothing(tmp_path: Path) -> None:
-    with house(tmp_path, slow(tmp_path)) as belfry:
+    with house(tmp_path, slow(tmp_path), BELFRY_LEASE_SECONDS="4") as belfry:
         belfry.redis_start()
         belfry.act("release")
         redis.Redis(port=belfry.redis_port).flushall()
@@ -79,7 +79,7 @@ def test_an_emptied_redis_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_redis_gone_at_the_moment_of_approval_and_back_later(tmp_path: Path) -> None:
-    with house(tmp_path, slow(tmp_path)) as belfry:
+    with house(tmp_path, slow(tmp_path), BELFRY_LEASE_SECONDS="4") as belfry:
         told = belfry.act("release")
         assert told["identifier"], "approving did not wait for Redis"
         belfry.redis_start()
