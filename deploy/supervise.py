@@ -55,14 +55,15 @@ def adopt() -> None:
 
 
 def end_adopted(own: set[int]) -> list[str]:
-    """Kill every child of this process whose id is not among ``own``; returns their names."""
-    names = []
+    """Kill every child of this process whose id is not among ``own``; returns what they ran."""
+    ended = []
     for listing in Path("/proc/self/task").glob("*/children"):
         for pid in {int(word) for word in listing.read_text().split()} - own:
-            names.append(Path(f"/proc/{pid}/comm").read_text().strip())
+            command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+            ended += [command] if command else []  # an empty one was dead already
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-    return names
+    return ended
 
 
 @dataclass

@@ -14,11 +14,10 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.supervise import adopt, end_adopted
-from tests import postgres
 
 HOUSE = Path(__file__).resolve().parent.parent
 REASON_TO_SKIP = "real data missing"
@@ -32,11 +31,7 @@ CHECKS = {
     "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
     "German for every text": ["python", "-m", "deploy.catalogues", "--check"],
 }
-TESTS = {
-    "tests on SQLite": "not postgres_only",
-    # Browsers and whole processes see the same on either database
-    "tests on PostgreSQL": "not browser and not slow",
-}
+SQLITE, POSTGRESQL = "tests on SQLite", "tests on PostgreSQL"
 
 
 def say(text: str) -> None:
@@ -52,12 +47,12 @@ class Run:
         self.counts: Counter[str] = Counter()
         self.steps: list[tuple[str, float, bool]] = []
 
-    def command(self, name: str, words: list[str], **more: str) -> bool:
+    def command(self, name: str, words: list[str]) -> bool:
         """Run one step; True where it ended well."""
         say(f"\n--- {name}: {' '.join(words)}")
         start = time.monotonic()
         process = subprocess.Popen(
-            words, cwd=HOUSE, env={**self.environment, **more}, stdin=subprocess.DEVNULL, start_new_session=True
+            words, cwd=HOUSE, env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
         try:
             well = process.wait(MAY_TAKE) == 0
@@ -69,20 +64,20 @@ class Run:
             process.wait()
             left = end_adopted(set())
         if left:
-            say(f"{name}: ended what it left running: {', '.join(sorted(left))}")
+            say("\n".join([f"{name}: ended what it left running:", *sorted(left)]))
         self.steps.append((name, time.monotonic() - start, well))
         return well
 
     def check(self, name: str, words: list[str]) -> None:
         self.counts["passed" if self.command(name, words) else "failed"] += 1
 
-    def pytest(self, name: str, which: str, *words: str, **more: str) -> None:
+    def pytest(self, name: str, *words: str, within: Sequence[str] = ()) -> None:
         """Run pytest and count what its report says; an ending without a report is an error."""
         report = self.folder / "report.xml"
         report.unlink(missing_ok=True)
         # loadfile: what the tests of one module share (a browser, a server) is started once
         options = ["-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-        well = self.command(name, ["pytest", *options, "-m", which, *words], **more)
+        well = self.command(name, [*within, "pytest", *options, *words])
         found = Counter(outcome(case) for case in ET.parse(report).iter("testcase")) if report.is_file() else Counter()  # noqa: S314
         if not found["passed"] or (not well and not found["failed"] + found["error"]):
             found["error"] += 1
@@ -126,12 +121,12 @@ def main() -> int:
         if only in {None, "checks"}:
             for step, words in CHECKS.items():
                 run.check(step, words)
-        sqlite, postgresql = TESTS
         if only in {None, "sqlite"}:
-            run.pytest(sqlite, TESTS[sqlite])
+            run.pytest(SQLITE, "-m", "not postgres_only")
         if only in {None, "postgresql"}:
-            with postgres.server() as url:
-                run.pytest(postgresql, TESTS[postgresql], DATABASE_URL=url)
+            # Browsers and whole processes see the same on either database
+            words = ["-m", "not browser and not slow"]
+            run.pytest(POSTGRESQL, *words, within=["python", "-m", "tests.postgres"])
     say("")
     for step, seconds, well in run.steps:
         say(f"{seconds:8.1f} s  {'ok    ' if well else 'FAILED'}  {step}")
