@@ -13,8 +13,10 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from .. import watch
 from ..content import from_json
 from ..models import Alarm, Alert, Area, AuditEntry, Draft, Message, Part, Rendering, Template
+from . import people
 
 if TYPE_CHECKING:  # the stubs are generic, Django's classes are not
     AnyAdmin = admin.ModelAdmin[Any]
@@ -74,6 +76,13 @@ class TemplateForm(TemplateModelForm):
     class Meta:
         model = Template
         fields = ("key", "kind", "names", "content_json", "order", "active")
+        labels = {
+            "key": _("Key"),
+            "kind": _("What it is for"),
+            "names": _("Names, by language"),
+            "content_json": _("What a draft starts with"),
+            "order": _("Order"),
+        }
 
     def clean_content_json(self) -> dict[str, Any]:
         value: dict[str, Any] = self.cleaned_data["content_json"]
@@ -132,6 +141,14 @@ class OfficerAdmin(AnyUserAdmin):
         if not change:
             obj.is_staff = True  # whoever is entered here is an officer
         super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """A role given here is told to everybody: one account must not make itself a second officer unseen."""
+        before = {group.name for group in form.instance.groups.all()}
+        super().save_related(request, form, formsets, change)
+        given = sorted({group.name for group in form.instance.groups.all()} - before)
+        if given:
+            watch.tell_role(form.instance, given, people.officer(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # their parts stay in the history; put them out of use instead

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -158,10 +157,20 @@ def record(request: HttpRequest) -> TemplateResponse:
     return page(request, "desk/record.html", numbered=numbered, subject=subject)
 
 
+KEPT_HERE = {
+    "User": gettext_lazy("Officers and their roles"),
+    "TOTPDevice": gettext_lazy("Second factors (authenticators)"),
+    "StaticDevice": gettext_lazy("Second factors (backup codes)"),
+    "Template": gettext_lazy("Templates"),
+    "Area": gettext_lazy("Districts"),
+}
+
+
 def office(request: HttpRequest) -> TemplateResponse:
-    """Officers, districts, templates: what an administrator keeps."""
-    site = desk()
-    return page(request, "desk/office.html", app_list=site.get_app_list(request), languages=settings.LANGUAGES)
+    """Officers, districts, templates: what an administrator keeps; and the rows behind everything, to read."""
+    listed = {model["object_name"]: model for app in desk().get_app_list(request) for model in app["models"]}
+    kept = [(words, listed.pop(name)) for name, words in KEPT_HERE.items() if name in listed]
+    return page(request, "desk/office.html", kept=kept, rows=list(listed.values()))
 
 
 PAGES = [

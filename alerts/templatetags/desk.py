@@ -54,6 +54,12 @@ ACTIONS = {
     "try-again": gettext_lazy("Delivery tried again"),
     "left-out": gettext_lazy("Channel left out"),
     "marked-sent": gettext_lazy("Marked as sent"),
+    "logged-in": gettext_lazy("Logged in"),
+    "role-given": gettext_lazy("Role given"),
+    "first-officer": gettext_lazy("First officer made"),
+    "areas-imported": gettext_lazy("Districts imported"),
+    "held": gettext_lazy("Held after a restore"),
+    "resumed": gettext_lazy("Resumed after a restore"),
 }
 COLOURS = {"ok": "ok", "wait": "wait", "run": "wait", "severe": "warn", "hold": "warn", "bad": "bad"}
 

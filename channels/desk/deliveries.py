@@ -18,12 +18,15 @@ from django.utils.translation import gettext as _
 from alerts.desk.people import officer
 from alerts.desk.site import page, transition
 from alerts.desk.summary import title
+from alerts.people import NotAllowed, may
 
-from .. import fanout, health, registry
-from ..models import Delivery, State
+from .. import fanout, health, hold, registry
+from ..models import Delivery, Hold, State
 from .state import LOOKS, OPEN, TROUBLE
 
 PER_PAGE = 50
+RESUME = "auth.change_user"
+"""What an administrator holds and other roles do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,19 @@ def channels(request: HttpRequest) -> HttpResponse:
         healths=channel_health(),
         stale=list(health.what_is_stale()),
         file=settings.CHANNELS_FILE.name,
+        held=Hold.objects.filter(ended_at__isnull=True).first(),
+        may_resume=may(officer(request), RESUME),
     )
+
+
+@transition(back="channels")
+def resume(request: HttpRequest) -> HttpResponseBase:
+    """An administrator lets Belfry work again after a restore."""
+    if not may(officer(request), RESUME):
+        raise NotAllowed(_("Your role does not allow resuming after a restore."))
+    if hold.resume(officer(request)):
+        messages.success(request, _("Belfry works again. Look at what is unclear."))
+    return redirect("admin:channels")
 
 
 def _act(request: HttpRequest, delivery_id: int, act: Callable[[int, User], None], done: str) -> HttpResponseBase:

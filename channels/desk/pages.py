@@ -19,6 +19,7 @@ PAGES = [
     Page("deliveries/<int:delivery_id>/leave-out/", deliveries.leave_out, "delivery-leave-out"),
     Page("deliveries/<int:delivery_id>/sent/", deliveries.sent, "delivery-sent"),
     Page("channels/", deliveries.channels, "channels", _("Channels"), place=3),
+    Page("channels/resume/", deliveries.resume, "resume"),
     Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
 ]
 

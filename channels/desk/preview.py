@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -16,12 +17,13 @@ from django.views.decorators.http import require_safe
 from alerts import public
 from alerts.content import Content
 from alerts.desk import approving, writing
-from alerts.desk.site import refused
+from alerts.desk.site import page
 from alerts.models import Draft
 from alerts.public import PublicAlert, PublicMessage
 from alerts.terms import MSG_TYPE, Kind, MsgType
 
 from .. import registry
+from ..city.pages import Look
 from ..city.website import Website
 
 BODY = re.compile(r"<body[^>]*>")
@@ -36,17 +38,27 @@ def whole_page(request: HttpRequest, draft_id: int, language: str) -> HttpRespon
         raise Http404
     spoken, cannot = approving.renderings(draft)
     if cannot:
-        return refused(request, cannot)
+        return page(request, "desk/refused.html", status=409, title=_("No preview yet"), words=cannot)
     words = {
         (rendering.channel, rendering.language): rendering.fields
         for tongue in spoken
         for rendering in tongue.renderings
     }
-    html = website._pages(language).alert(as_released(draft, words))
+    pages = website._pages(language)
+    html = with_our_look(pages.alert(as_released(draft, words)), pages.look)
     note = format_html(
         '<p class="exercise-line"><span class="wrap">{}</span></p>', _("Preview at the desk. This page is not public.")
     )
     return HttpResponse(BODY.sub(lambda body: body[0] + note, html, count=1))
+
+
+def with_our_look(html: str, look: Look) -> str:
+    """The page with the desk's own files: those of the public folder may lie on another host, or not be there yet."""
+    tokens = format_html('<head>\n<link rel="stylesheet" href="{}">', static("tokens.css"))
+    html = html.replace("<head>", tokens, 1)
+    for theirs, ours in ((look.css, "belfry.css"), (look.script, "public/expiry.js"), (look.icon, "icon.svg")):
+        html = html.replace(f'"{theirs}"', f'"{static(ours)}"')
+    return html
 
 
 def as_released(draft: Draft, words: Mapping[tuple[str, str], Mapping[str, Any]]) -> PublicAlert:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from alerts.models import Message
 from alerts.terms import Kind
-from channels import fanout, jobs
+from channels import fanout, hold, jobs
 from channels.base import Permanent, Uncertain
 from channels.models import Delivery, State
 from tests import city
@@ -178,3 +178,14 @@ class TestChannels:
         body = page_of(bert).get("/desk/deliveries/", {"show": "trouble"}).content.decode()
         assert "Mastodon" in body
         assert "Sirene" not in body
+
+
+class TestRestored:
+    def test_an_administrator_lets_it_work_again(self, page_of: Browser, bert: User, carla: User) -> None:
+        hold.hold("Die Datenbank kam aus einer Sicherung.")
+        assert "kam aus einer Sicherung" in page_of(bert).get("/desk/channels/").content.decode()
+        assert page_of(bert).post("/desk/channels/resume/").status_code == 403
+        page_of(carla).get("/desk/channels/resume/")
+        assert hold.held()
+        page_of(carla).post("/desk/channels/resume/")
+        assert not hold.held()

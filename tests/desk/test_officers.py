@@ -14,7 +14,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from alerts.desk.people import DEMO_DOMAIN
-from alerts.models import Area, AuditEntry, Message, Template
+from alerts.models import Alarm, Area, AuditEntry, Message, Template
 from tests import city
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +88,8 @@ class TestAdministrator:
     def test_grants_a_role_to_another(self, page_of: Browser, carla: User, anna: User) -> None:
         _change(page_of(carla), anna, groups=[Group.objects.get(name="approver").pk])
         assert [group.name for group in anna.groups.all()] == ["approver"]
+        assert "anna" in page_of(anna).get("/desk/").content.decode()
+        assert Alarm.objects.filter(key="role anna approver").exists(), "and everybody is told"
 
     def test_but_none_to_himself(self, page_of: Browser, carla: User) -> None:
         _change(page_of(carla), carla, groups=[group.pk for group in Group.objects.all()], is_superuser="on")

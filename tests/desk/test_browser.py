@@ -1,0 +1,338 @@
+"""The desk in a real browser: two officers play the story; keyboard, phone, axe, CSP, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+
+from alerts import alarms, approval, drafting
+from alerts.content import to_json
+from alerts.models import Draft, Message, ReleasePlan, Template
+from alerts.terms import Kind, Status
+from channels import jobs
+from tests import city, story
+from tests.desk.browsing import axe, chromium, log_in, sideways, window
+from tests.desk.conftest import PASSWORD, make_roles, with_roles
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+WORD = "LEIPZIG WARNEN"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def address(live_server: Any, settings: Any, quiet: None) -> str:
+    """The desk, with a city, its roles and a template with gaps."""
+    settings.ADDRESS = live_server.url
+    settings.CHANNELS = {
+        "website": {"adapter": "channels.city.website.Website"},
+        "feed": {"adapter": "tests.channels.fakes.Page", "label": "Feeds"},
+    }
+    make_roles()
+    city.districts()
+    with_roles("anna", "author")
+    with_roles("bert", "approver")
+    texts = {
+        language: replace(text, headline=text.headline.replace(story.PLACE, "{place}"))
+        for language, text in story.WARNING.items()
+    }
+    ready = city.content(texts=texts, place="", circles=(), severity="Severe", facts_at=None)
+    Template.objects.create(key="bombe", names={"de": "Bombenfund", "en": "Bomb"}, content_json=to_json(ready))
+    alarms.Alarm.objects.update(ended_at="2026-01-01T00:00:00Z")
+    return str(live_server.url)
+
+
+def officer(name: str) -> User:
+    return User.objects.get(username=name)
+
+
+def as_officer(page: Page, address: str, name: str) -> Page:
+    """Log in without the form; that has a test of its own."""
+    client = Client()
+    client.force_login(officer(name))
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
+    page.goto(f"{address}/desk/")
+    return page
+
+
+def write_from_template(page: Page) -> None:
+    """From the first screen to "submitted": counted, since at three in the morning each step counts."""
+    steps = 0
+    for do in (
+        lambda: page.get_by_role("link", name="Neue Warnung").click(),
+        lambda: page.get_by_role("button", name="Bombenfund").click(),
+        lambda: page.get_by_label("Ort", exact=True).fill(story.PLACE),
+        lambda: page.get_by_label("Mitte: Breite, Länge").fill(f"{city.LAT}, {city.LON}"),
+        lambda: page.get_by_label("Radius in Metern").fill("600"),
+        lambda: page.get_by_role("button", name="Zur Freigabe einreichen").click(),
+    ):
+        do()
+        steps += 1
+    assert steps <= 8
+    expect(page.get_by_text("Eingereicht. Jetzt kann")).to_be_visible()
+
+
+def approve(page: Page, button: str, word: str = WORD) -> None:
+    page.get_by_label("Tippen Sie").fill(word)
+    page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("heading", name="Kanäle der Stadt")).to_be_visible()
+
+
+def deliver(message: Message) -> None:
+    """What the workers do: here without fetching anything."""
+    from channels import fanout
+    from channels.models import Delivery
+
+    for delivery in fanout.plan(message.pk):
+        if delivery.channel == "website":
+            Delivery.objects.filter(pk=delivery.pk).update(state="done")
+        else:
+            jobs.deliver(delivery.pk)
+    fanout.open_if_live(message.pk)
+
+
+def test_the_story_is_played_by_two_officers(browser: Browser, address: str) -> None:
+    with window(browser) as author, window(browser) as approver:
+        log_in(author, address, "anna", PASSWORD)
+        log_in(approver, address, "bert", PASSWORD)
+
+        write_from_template(author)
+
+        approver.reload()
+        approver.get_by_role("link", name="Prüfen").click()
+        expect(approver.get_by_text("Bombenfund in der Dimitroffstraße: Meiden Sie das Gebiet").first).to_be_visible()
+        approver.get_by_role("link", name="Mit Begründung zurückgeben").click()
+        approver.get_by_label("Begründung").fill("Der Kontakt fehlt.")
+        approver.get_by_role("button", name="Entwurf zurückgeben").click()
+
+        author.goto(f"{address}/desk/")
+        expect(author.get_by_text("Der Kontakt fehlt.")).to_be_visible()
+        author.get_by_role("link", name="Weiterschreiben").click()
+        author.get_by_label("Kontakt").fill("Bürgertelefon 115")
+        author.get_by_role("button", name="Zur Freigabe einreichen").click()
+        expect(author.get_by_text("Eingereicht. Jetzt kann")).to_be_visible()
+
+        approver.goto(f"{address}/desk/")
+        approver.get_by_role("link", name="Prüfen").click()
+        approve(approver, "Warnung jetzt aussenden")
+        expect(approver.get_by_text("Zustellungen werden gerade angelegt")).to_be_visible()
+        deliver(Message.objects.get())
+        # htmx brings what the workers did, with no hand on the page
+        expect(approver.get_by_text("Sperre offen")).to_be_visible()
+        expect(approver.locator(".rows-way .state").first).to_have_text("fertig")
+
+        author.goto(f"{address}/desk/")
+        author.get_by_role("button", name="Aktualisieren").click()
+        author.get_by_label("Stufe").select_option("Extreme")
+        author.locator("#id_text-de-headline").fill("Bombenfund: Verlassen Sie das Gebiet")
+        author.get_by_role("button", name="Zur Freigabe einreichen").click()
+        approver.goto(f"{address}/desk/")
+        approver.get_by_role("link", name="Prüfen").click()
+        expect(approver.locator("ins").first).to_be_visible()
+        approve(approver, "Update jetzt aussenden")
+        deliver(Message.objects.get(number=2))
+
+        author.goto(f"{address}/desk/")
+        author.get_by_role("button", name="Entwarnung geben").click()
+        author.get_by_role("button", name="Zur Freigabe einreichen").click()
+        approver.goto(f"{address}/desk/")
+        approver.get_by_role("link", name="Prüfen").click()
+        approve(approver, "Entwarnung jetzt aussenden")
+        deliver(Message.objects.get(number=3))
+        author.goto(f"{address}/desk/")
+        expect(author.get_by_text("Zurzeit gilt in Leipzig keine Warnung.")).to_be_visible()
+    assert [message.kind for message in Message.objects.order_by("number")] == ["warning", "update", "all-clear"]
+
+
+def test_the_main_path_by_keyboard_alone(browser: Browser, address: str) -> None:
+    with window(browser) as page:
+        as_officer(page, address, "anna")
+
+        def tab_to(selector: str) -> None:
+            for _number in range(200):
+                page.keyboard.press("Tab")
+                if page.evaluate("s => document.activeElement.matches(s)", selector):
+                    ring = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+                    assert ring != "0px", f"{selector} has no focus ring"
+                    return
+            raise AssertionError(f"{selector} can't be reached by keyboard")
+
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        tab_to(".button-big")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/new/")
+        tab_to("button[value=bombe]")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/drafts/**")
+        tab_to("#id_place")
+        page.keyboard.type(story.PLACE)
+        tab_to("#id_circle-0-centre")
+        page.keyboard.type(f"{city.LAT}, {city.LON}")
+        tab_to("#id_circle-0-metres")
+        page.keyboard.type("600")
+        tab_to("button[value=submit]")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Eingereicht. Jetzt kann")).to_be_visible()
+
+
+def test_enter_in_a_field_saves_and_nothing_else(browser: Browser, address: str) -> None:
+    with window(browser) as page:
+        draft = city.drafted(officer("anna"))
+        as_officer(page, address, "anna").goto(f"{address}/desk/drafts/{draft.pk}/")
+        page.get_by_label("Ort", exact=True).fill("Markt")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Gespeichert.", exact=True)).to_be_visible()
+    draft.refresh_from_db()
+    assert (draft.state, draft.content.place) == ("draft", "Markt")
+
+
+def test_without_scripts_the_live_page_still_renews_itself(browser: Browser, address: str) -> None:
+    message = city.released(officer("anna"), officer("bert"))
+    with window(browser, java_script_enabled=False) as page:
+        client = Client()
+        client.force_login(officer("bert"))
+        page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
+        page.goto(f"{address}/desk/alert/{message.alert.slug}/")
+        deliver(message)
+        expect(page.get_by_text("Sperre offen")).to_be_visible(timeout=15_000)
+
+
+def test_the_whole_page_is_seen_before_it_is_public(browser: Browser, address: str) -> None:
+    draft = city.submitted(officer("anna"))
+    with window(browser) as page:
+        as_officer(page, address, "bert").goto(f"{address}/desk/drafts/{draft.pk}/")
+        page.get_by_role("link", name="Ganze Seite ansehen (Deutsch)").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Bombenfund: Verlassen Sie das Gebiet")
+        expect(page.get_by_text("Diese Seite ist nicht öffentlich.")).to_be_visible()
+
+
+def pages(address: str) -> dict[str, str]:
+    """Every page of the desk with something on it, by name."""
+    anna, bert = officer("anna"), officer("bert")
+    message = city.released(anna, bert, severity="Severe")
+    deliver(message)
+    update = drafting.derive(message, Kind.UPDATE, anna)
+    update = drafting.save(update.pk, update.version, replace(update.content, severity="Extreme"), anna)
+    approval.submit(update.pk, update.version, anna)
+    exercise = city.submitted(anna, status=Status.EXERCISE)
+    drill = city.drafted(anna, status=Status.EXERCISE, plan=ReleasePlan.DRILL, facts_at=None)
+    blank = drafting.new(anna)
+    written = city.drafted(anna, texts={"de": story.WARNING["de"]}, districts=())
+    alarms.sound("probe", "Die Seite der Stadt antwortet seit zwei Minuten nicht.")
+    desk = f"{address}/desk/"
+    return {
+        "home": desk,
+        "alerts": f"{desk}alert/",
+        "new": f"{desk}new/",
+        "new-exercise": f"{desk}new/?status=Exercise",
+        "write-blank": f"{desk}drafts/{blank.pk}/",
+        "write": f"{desk}drafts/{written.pk}/",
+        "write-exercise": f"{desk}drafts/{drill.pk}/",
+        "approve": f"{desk}drafts/{update.pk}/",
+        "approve-exercise": f"{desk}drafts/{exercise.pk}/",
+        "return": f"{desk}drafts/{update.pk}/return/",
+        "break-glass": f"{desk}drafts/{written.pk}/break-glass/",
+        "live": f"{desk}alert/{message.alert.slug}/",
+        "gate": f"{desk}messages/{message.pk}/gate/",
+        "deliveries": f"{desk}deliveries/",
+        "channels": f"{desk}channels/",
+        "record": f"{desk}record/",
+        "office": f"{desk}office/",
+        "password": f"{desk}password_change/",
+        "officers": f"{desk}auth/user/",
+        "officer": f"{desk}auth/user/{anna.pk}/change/",
+        "districts": f"{desk}alerts/area/",
+        "template": f"{desk}alerts/template/{Template.objects.get().pk}/change/",
+        "messages": f"{desk}alerts/message/",
+        "nothing": f"{desk}drafts/{update.pk}/withdraw/",
+    }
+
+
+@pytest.fixture
+def everything(address: str) -> dict[str, str]:
+    with_roles("olga", "author", "approver", "administrator")
+    return pages(address)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(browser: Browser, address: str, everything: dict[str, str], scheme: Any) -> None:
+    found = {}
+    with window(browser, bypass_csp=True, color_scheme=scheme) as page:
+        page.goto(f"{address}/desk/")
+        found["log-in"] = axe(page)
+        as_officer(page, address, "olga")
+        for name, url in everything.items():
+            page.goto(url)
+            found[name] = axe(page)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_pages_fit_their_window_and_break_no_policy(
+    browser: Browser, address: str, everything: dict[str, str], width: int
+) -> None:
+    wide = {}
+    with window(browser, viewport={"width": width, "height": 800}) as page:
+        as_officer(page, address, "olga")
+        for name, url in everything.items():
+            page.goto(url)
+            wide[name] = sideways(page)
+    assert {name: by for name, by in wide.items() if by > 0} == {}
+
+
+def test_exercise_pages_wear_the_frame_in_the_browser(
+    browser: Browser, address: str, everything: dict[str, str]
+) -> None:
+    with window(browser) as page:
+        as_officer(page, address, "olga")
+        for name, url in everything.items():
+            page.goto(url)
+            framed = page.evaluate("getComputedStyle(document.body).borderTopWidth") != "0px"
+            assert framed is ("exercise" in name), name
+
+
+def test_a_concurrent_edit_is_shown_to_both(browser: Browser, address: str) -> None:
+    draft = city.drafted(officer("anna"))
+    with_roles("otto", "author")
+    with window(browser) as mine, window(browser) as other:
+        for page, name in ((mine, "anna"), (other, "otto")):
+            as_officer(page, address, name).goto(f"{address}/desk/drafts/{draft.pk}/")
+        other.get_by_label("Ort", exact=True).fill("Ring")
+        other.get_by_role("button", name="Entwurf speichern").click()
+        expect(other.get_by_text("Gespeichert.", exact=True)).to_be_visible()
+        mine.get_by_label("Ort", exact=True).fill("Markt")
+        mine.get_by_role("button", name="Entwurf speichern").click()
+        expect(mine.get_by_text("otto hat diesen Entwurf inzwischen gespeichert")).to_be_visible()
+        expect(mine.get_by_label("Ort", exact=True)).to_have_value("Markt")
+        mine.get_by_role("button", name="Entwurf speichern").click()
+        expect(mine.get_by_text("Gespeichert.", exact=True)).to_be_visible()
+    assert Draft.objects.get(pk=draft.pk).content.place == "Markt"
+
+
+def test_a_page_left_open_over_the_end_of_the_session_loses_nothing(browser: Browser, address: str) -> None:
+    draft = city.drafted(officer("anna"))
+    with window(browser) as page:
+        as_officer(page, address, "anna").goto(f"{address}/desk/drafts/{draft.pk}/")
+        page.get_by_label("Ort", exact=True).fill("Augustusplatz")
+        page.context.clear_cookies(name="sessionid")
+        page.get_by_role("button", name="Entwurf speichern").click()
+        expect(page.get_by_text("Nichts ist verloren")).to_be_visible()
+        page.get_by_label("Benutzername").fill("anna")
+        page.get_by_label("Passwort").fill(PASSWORD)
+        page.get_by_role("button", name="Anmelden").click()
+        expect(page.get_by_label("Ort", exact=True)).to_have_value("Augustusplatz")
+        page.get_by_role("button", name="Entwurf speichern").click()
+        expect(page.get_by_text("Gespeichert.", exact=True)).to_be_visible()
+    assert Draft.objects.get(pk=draft.pk).content.place == "Augustusplatz"
