@@ -701,6 +701,26 @@ def test_a_page_needs_nothing_but_its_own_folder(site: Website, folder: Path) ->
         assert not re.search(r"<script(?![^>]*\ssrc=)", page)
 
 
+def test_a_phone_loads_little_for_the_page_with_the_map_of_the_real_city(
+    site: Website, folder: Path, real_data: Path
+) -> None:
+    areas = real_data / "areas"
+    call_command(
+        "import_areas", areas / "leipzig-ortsteile.geojson", tree=areas / "leipzig-stadtbezirke.json", verbosity=0
+    )
+    alert = None
+    for number in range(3):
+        alert = tell(site, story.STEPS[number], alert)
+    page = folder / f"alerts/{alert.slug}/index.html"
+    index = folder / "index.html"
+    assets = sum(path.stat().st_size for path in (folder / "assets").iterdir() if path.suffix != ".gz")
+    assert ">Zentrum-Süd</text>" in page.read_text()
+    assert page.stat().st_size + assets < 100_000
+    assert index.stat().st_size + assets < 100_000
+    assert page.with_name("index.html.gz").stat().st_size < 10_000
+    assert read(folder, "about").count(".rss") == 11  # all, and ten boroughs
+
+
 def test_a_new_look_is_put_on_explanation_and_404_with_the_next_message(
     site: Website, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
