@@ -27,7 +27,7 @@ from alerts.people import NotAllowed, Refused, may
 from alerts.terms import Kind, MsgType, Severity, Status
 
 from . import registry
-from .models import MOVES, Attempt, Delivery, Heartbeat, Hold, Post, State
+from .models import BY_BATCHES, MOVES, Attempt, Batch, Delivery, Heartbeat, Hold, Post, State
 
 RING_AGAIN = dt.timedelta(seconds=10)
 """After this long without being claimed, a delivery is rung again."""
@@ -46,9 +46,8 @@ def plan(message_id: int) -> list[Delivery]:
     with transaction.atomic():
         for name in dict.fromkeys(composed.values_list("channel", flat=True)):
             _owe(message, name)
-        Delivery.objects.filter(
-            message__alert=message.alert_id, message__number__lt=message.number, state=State.WAITING, site=False
-        ).update(state=State.SUPERSEDED, words=_("A newer message took its place."))
+        older = Delivery.objects.filter(message__alert=message.alert_id, message__number__lt=message.number, site=False)
+        _end_waiting(older, State.SUPERSEDED, _("A newer message took its place."))
     return list(message.deliveries.filter(state=State.WAITING))
 
 
@@ -255,8 +254,20 @@ def lost() -> list[Delivery]:
 def end_expired() -> int:
     """Leave out what still waits for a message that no longer holds; page and feeds apart."""
     over = Exists(Message.objects.filter(pk=OuterRef("message_id"), expires__lte=Now()))
-    waiting = Delivery.objects.filter(over, state=State.WAITING, site=False)
-    return waiting.update(state=State.LEFT_OUT, words=_("The message expired before it could go out."))
+    words = _("The message expired before it could go out.")
+    return _end_waiting(Delivery.objects.filter(over, site=False), State.LEFT_OUT, words)
+
+
+def _end_waiting(rows: QuerySet[Delivery], state: str, words: str) -> int:
+    """End what waits among these deliveries, and what waits in their batches; what is being sent ends by itself."""
+    ended = rows.filter(state=State.WAITING).update(state=state, words=words)
+    carried = list(rows.filter(state=State.SENDING, lease=BY_BATCHES).values_list("pk", flat=True))
+    if carried:
+        Batch.objects.filter(delivery__in=carried, state=State.WAITING).update(state=state, words=words)
+        working = Batch.objects.filter(delivery__in=carried, state=State.SENDING).values("delivery")
+        over = Delivery.objects.filter(pk__in=carried, lease=BY_BATCHES).exclude(pk__in=working)
+        ended += over.update(state=state, words=words, lease="")
+    return ended
 
 
 def rung(delivery_ids: list[int]) -> None:

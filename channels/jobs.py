@@ -18,10 +18,10 @@ from alerts.models import Message
 from alerts.models import Rendering as RenderingRow
 from alerts.notice import Rendering
 
-from . import fanout, registry
-from .base import Permanent, Publisher, Temporary, Uncertain
+from . import batches, fanout, registry
+from .base import Broadcaster, Outcome, Permanent, Publisher, Recipient, Temporary, Uncertain
 from .base import Post as Out
-from .models import Attempt, Delivery, Post
+from .models import Attempt, Batch, Delivery, Post, State
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,11 @@ def deliver(delivery_id: int) -> None:
         return
     delivery = Delivery.objects.select_related("message__alert").get(pk=delivery_id)
     channel = registry.channel(delivery.channel)
+    if isinstance(channel, Broadcaster):
+        ring_batches(batches.cut(delivery_id, token))
+        return
     if not isinstance(channel, Publisher):
-        raise TypeError(f"{delivery.channel} is no Publisher")
+        raise TypeError(f"{delivery.channel} is neither Publisher nor Broadcaster")
     started = time.monotonic()
     result = fanout.Result(Attempt.Result.ACCEPTED)
     with override("de"):  # what is stored for officers is stored in the city's first language
@@ -91,22 +94,95 @@ def deliver(delivery_id: int) -> None:
         _after(delivery, spent)
 
 
+def ring_batches(waiting: Iterable[Batch]) -> None:
+    """Put each batch on its delivery's queue."""
+    told = []
+    try:
+        for batch in waiting:
+            django_rq.get_queue(batch.delivery.queue).enqueue(send_batch, batch.pk, result_ttl=0, failure_ttl=86_400)
+            told.append(batch.pk)
+    except (RedisError, OSError) as error:
+        log.warning("no doorbell (%s): the sweep takes what waits", type(error).__name__)
+    if told:
+        batches.rung(told)
+
+
+def send_batch(batch_id: int) -> None:
+    """Send one batch checkpoint by checkpoint, if nobody else has it; give way where more urgent work waits."""
+    token = batches.claim(batch_id)
+    if token is None:
+        return
+    batch = Batch.objects.select_related("delivery__message__alert").get(pk=batch_id)
+    channel = registry.channel(batch.delivery.channel)
+    if not isinstance(channel, Broadcaster):
+        raise TypeError(f"{batch.delivery.channel} is no Broadcaster")
+    rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
+    with override("de"):
+        try:
+            while _next_checkpoint(channel, batch, rendering, token):
+                if batches.overtaken(batch):
+                    words = _("A newer message took its place.")
+                    batches.settle(batch, token, state=State.SUPERSEDED, words=words)
+                    return
+                if batches.someone_waits(batch, batch.delivery.queue):
+                    batches.put_back(batch, token)
+                    ring_batches([batch])
+                    return
+        except Temporary as error:
+            after = error.after if error.after is not None else fanout.pause(batch.tries)
+            batches.put_back(batch, token, after=after, words=str(error))
+        except Permanent as error:
+            batches.settle(batch, token, state=State.FAILED, words=str(error))
+            _after(batch.delivery, fanout.Result(Attempt.Result.PERMANENT, str(error)))
+        except Exception:
+            log.exception("batch %s: unexpected fault in %s", batch_id, batch.delivery.channel)
+            # its lease runs out, and the sweep takes it back as a lost worker's
+
+
+def _next_checkpoint(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str) -> bool:
+    """Hand the next recipients to the channel and write what became of them. False at the end, or without the lease."""
+    rows = batches.hand(batch, token, channel.checkpoint)
+    if rows is None:
+        log.warning("batch %s: lease lost, stopping", batch.pk)
+        return False
+    if not rows:
+        batches.settle(batch, token)
+        return False
+    key = f"{batch.delivery.message.identifier}:{batch.delivery.channel}:{batch.pk}"
+    if batch.delivery.rehearsal:
+        return batches.checkpoint(batch, token, [])
+    outcomes = []
+    given = [Recipient(row.pk, row.address, row.token) for row in rows]
+    try:
+        for outcome in channel.send(rendering, given, key=key):
+            outcomes.append(outcome)
+            if not channel.idempotent and not batches.note(batch, token, outcome):
+                return False
+    except Uncertain as error:
+        if channel.idempotent:
+            raise Temporary(str(error)) from error
+        heard = {outcome.recipient for outcome in outcomes}
+        outcomes += [Outcome(one.id, "uncertain", str(error)) for one in given if one.id not in heard]
+    return batches.checkpoint(batch, token, outcomes)
+
+
 def _owed(delivery: Delivery) -> list[Rendering]:
-    """The approved renderings that have no post yet, with the slots that release has filled."""
+    """The approved renderings that have no post yet."""
+    done = set(delivery.posts.values_list("language", flat=True))
+    return [rendering for rendering in _renderings(delivery) if rendering.language not in done]
+
+
+def _renderings(delivery: Delivery) -> list[Rendering]:
+    """The approved renderings, with the slots that release has filled."""
     message = delivery.message
     rows = RenderingRow.objects.filter(draft=message.draft_id, round=message.round, channel=delivery.channel)
-    done = set(delivery.posts.values_list("language", flat=True))
     slots = {
         "identifier": message.identifier,
         "sent": message.sent.isoformat(),
         "slug": message.alert.slug,
         "digest": message.digest,
     }
-    return [
-        Rendering(row.channel, row.language, row.fields_json, slots)
-        for row in rows.order_by("pk")
-        if row.language not in done
-    ]
+    return [Rendering(row.channel, row.language, row.fields_json, slots) for row in rows.order_by("pk")]
 
 
 def _publish(channel: Publisher, delivery: Delivery, rendering: Rendering, token: str) -> bool:
@@ -145,7 +221,7 @@ def _after(delivery: Delivery, result: fanout.Result) -> None:
         if delivery.site:
             alarms.end(cause)
             if fanout.open_if_live(delivery.message_id):
-                ring_for(Delivery.objects.filter(message=delivery.message_id, city=False, state="waiting"))
+                ring_for(Delivery.objects.filter(message=delivery.message_id, city=False, state=State.WAITING))
         return
     with override("de"):
         if delivery.site:
@@ -183,12 +259,18 @@ def sweep(*, patience: float) -> int:
     fanout.end_expired()
     for message_id in fanout.unplanned(dt.timedelta(seconds=2)):
         fanout.plan(message_id)
+    for batch in batches.lost():
+        batches.take_back(batch, idempotent=registry.channel(batch.delivery.channel).idempotent)
     ring_for(fanout.unrung())
+    ring_batches(batches.unrung())
     done = 0
     for delivery in fanout.forgotten(waited):
         deliver(delivery.pk)
         done += 1
+    for batch in batches.forgotten(waited):
+        send_batch(batch.pk)
+        done += 1
     for message in Message.objects.filter(live_at__isnull=True, deliveries__site=True).distinct()[:100]:
         if fanout.open_if_live(message.pk):  # a worker died between its settling and the gate
-            ring_for(Delivery.objects.filter(message=message, city=False, state="waiting"))
+            ring_for(Delivery.objects.filter(message=message, city=False, state=State.WAITING))
     return done

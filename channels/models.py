@@ -22,13 +22,17 @@ class State(models.TextChoices):
 # What may follow what. A failed or unclear one goes back to waiting by an officer's hand alone.
 MOVES: dict[str, set[str]] = {
     State.WAITING: {State.SENDING, State.SUPERSEDED, State.LEFT_OUT, State.FAILED},
-    State.SENDING: {State.WAITING, State.DONE, State.FAILED, State.UNCLEAR},
+    State.SENDING: {State.WAITING, State.DONE, State.FAILED, State.UNCLEAR, State.SUPERSEDED, State.LEFT_OUT},
     State.FAILED: {State.WAITING, State.LEFT_OUT},
     State.UNCLEAR: {State.WAITING, State.DONE, State.LEFT_OUT},
     State.DONE: set(),
     State.SUPERSEDED: set(),
     State.LEFT_OUT: set(),
 }
+
+
+BY_BATCHES = "by-batches"
+"""The lease of a delivery that its batches carry: it has no worker of its own, and no end."""
 
 
 class Leased(models.Model):
@@ -117,6 +121,70 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} {self.result}"
+
+
+class Recipient(models.Model):
+    """One subscription frozen into a delivery when it was planned: who it goes to, in which language.
+
+    Only what did not simply go well is written here one by one; that the others were accepted follows
+    from how far their batch has come. Channels that can't try twice write each outcome as it arrives.
+    """
+
+    class State(models.TextChoices):
+        OWED = "owed", _("waits")
+        ACCEPTED = "accepted", _("accepted")
+        TEMPORARY = "temporary", _("will be tried again")
+        FAILED = "failed", _("failed")
+        UNCLEAR = "unclear", _("unclear")
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="recipients")
+    language = models.CharField(max_length=20)
+    address = models.TextField()
+    token = models.CharField(max_length=100, blank=True)
+    state = models.CharField(max_length=9, choices=State, default=State.OWED)
+    words = models.CharField(max_length=200, blank=True)
+    remote_id = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        verbose_name = _("recipient")
+        verbose_name_plural = _("recipients")
+        indexes = [models.Index(fields=["delivery", "language", "id"], name="recipient_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.pk}"
+
+
+class Batch(Leased):
+    """A run of recipients in one language: ``first`` to ``last`` by id.
+
+    ``reached`` is the last one whose outcome is written (a checkpoint), ``handed`` the last one that
+    was handed to the channel: between them lies what a lost worker may or may not have sent.
+    ``again`` marks the second and later passes, over those that were only temporarily refused.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="batches")
+    language = models.CharField(max_length=20)
+    first = models.PositiveBigIntegerField()
+    last = models.PositiveBigIntegerField()
+    size = models.PositiveIntegerField()
+    reached = models.PositiveBigIntegerField(default=0)
+    handed = models.PositiveBigIntegerField(default=0)
+    again = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "language", "first"], name="one_batch_per_run"),
+            models.CheckConstraint(name="batch_runs_forward", condition=Q(last__gte=models.F("first"))),
+            models.CheckConstraint(name="batch_sending_is_leased", condition=~Q(state="sending") | ~Q(lease="")),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="batch_owed", condition=Q(state__in=[State.WAITING, State.SENDING])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.first}-{self.last} {self.state}"
 
 
 class Heartbeat(models.Model):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from alerts.notice import Notice, Rendering
-from channels.base import Post, Publisher
+from channels.base import Broadcaster, Outcome, Post, Publisher, Recipient
 
 sent: dict[str, list[tuple[str, str]]] = defaultdict(list)
 """What each channel put out: (key, text)."""
@@ -16,9 +16,14 @@ script: dict[str, list[Exception | Callable[[], None]]] = defaultdict(list)
 """What happens at a channel's next tries: an error is raised, a function is called."""
 
 
+answers: dict[str, list[str]] = {}
+"""What the next tries to an address come to; *accepted* when nothing is left."""
+
+
 def forget() -> None:
     sent.clear()
     script.clear()
+    answers.clear()
 
 
 class Fake(Publisher):
@@ -80,6 +85,35 @@ class Slow(Fake):
 
 
 class SlowOnce(Slow):
+    """The same, where trying twice would send twice."""
+
+    idempotent = False
+
+
+class Crowd(Broadcaster):
+    """A broadcaster at the end of a very short wire: an address in ``answers`` answers as it says."""
+
+    city = True
+    idempotent = True
+    seconds = 1.0
+    checkpoint = 10
+
+    def compose(self, notice: Notice) -> Rendering:
+        return Rendering(self.name, notice.language, {"text": notice.headline, "link": notice.url})
+
+    def send(self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str) -> Iterable[Outcome]:
+        for recipient in recipients:
+            if script[self.name]:
+                step = script[self.name].pop(0)
+                if isinstance(step, Exception):
+                    raise step
+                step()
+            sent[self.name].append((recipient.address, str(rendering.fields["text"])))
+            left = answers.get(recipient.address)
+            yield Outcome(recipient.id, left.pop(0) if left else "accepted")
+
+
+class CrowdOnce(Crowd):
     """The same, where trying twice would send twice."""
 
     idempotent = False
