@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as Caution
+from django.db import DatabaseError
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from .ports import BINDINGS
+from .signature import Signer, SigningFailed
 
+DEMO_DOMAIN = "@demo.belfry.example"
+"""Officers with an address here are the demo's."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -95,6 +102,45 @@ def city(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckM
             )
         )
     return found
+
+
+@register()
+def officers(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E008: the demo's officers, whose passwords are printed on the screen, are nowhere but in the demo."""
+    if settings.DEMO and on_loopback():
+        return []
+    try:
+        left = User.objects.filter(is_active=True, email__iendswith=DEMO_DOMAIN).exists()
+    except DatabaseError:
+        return []  # no database, or none with tables yet: no officers either
+    if not left:
+        return []
+    return [
+        Error(
+            "The demo's officers are in this database, and this is not the demo.",
+            hint="Make officers with manage.py first_officer, and take the demo's out of use (active) at the desk "
+            "of the demo, or begin with an empty database.",
+            id="alerts.E008",
+        )
+    ]
+
+
+@register()
+def certificate(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.W002: the certificate that signs CAP documents ends soon."""
+    try:
+        ends = Signer.load(settings.KEYS_DIR).ends
+    except (SigningFailed, OSError):
+        return []  # none made yet; the feeds' probe and every delivery say so loudly
+    if ends - timezone.now() > dt.timedelta(days=30):
+        return []
+    return [
+        Caution(
+            f"The certificate that signs CAP documents ends on {ends:%Y-%m-%d}.",
+            hint="Make a new one with manage.py make_keys --force and publish its fingerprint.",
+            id="alerts.W002",
+        )
+    ]
 
 
 @register()

@@ -17,10 +17,7 @@ from django_otp import devices_for_user
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 
-from ..checks import on_loopback
-
-DEMO_DOMAIN = "@demo.belfry.example"
-"""Officers with an address here are the demo's; their passwords are printed on the screen."""
+from ..checks import DEMO_DOMAIN, on_loopback
 
 KEPT = "desk-kept"
 KEPT_SECONDS = 12 * 3600

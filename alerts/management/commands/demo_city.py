@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 
 from alerts import approval, drafting
-from alerts.checks import on_loopback
+from alerts.checks import DEMO_DOMAIN, on_loopback
 from alerts.content import District, to_json
 from alerts.demo import load_demo_areas
 from alerts.demo.templates import EXERCISE, READY
@@ -25,7 +25,6 @@ OFFICERS = (
     ("karl.pruefer", "Karl", "Prüfer", "approver"),
     ("vera.verwaltung", "Vera", "Verwaltung", "administrator"),
 )
-DEMO_HOST = "demo.belfry.example"
 
 
 class Command(BaseCommand):
@@ -53,7 +52,7 @@ class Command(BaseCommand):
                 continue
             password = "-".join(secrets.token_hex(2) for _ in range(3))
             officer = user.objects.create_user(
-                name, f"{name}@{DEMO_HOST}", password, first_name=first, last_name=last, is_staff=True
+                name, f"{name}{DEMO_DOMAIN}", password, first_name=first, last_name=last, is_staff=True
             )
             officer.groups.add(Group.objects.get(name=role))
             lines.append(f"{name}  {password}  ({role})\n")
