@@ -107,6 +107,7 @@ def review(request: HttpRequest, draft: Draft, form: WordForm | None = None, *, 
         may_return=waits and approver,
         may_pull_back=waits and may(me, "alerts.write_draft"),
         may_withdraw=draft.state == DraftState.APPROVED and (approver or may(me, "alerts.write_draft")),
+        may_break_glass=draft.editable and may(me, "alerts.break_glass"),
         may_take_up=draft.state in {DraftState.LAPSED, DraftState.WITHDRAWN} and may(me, "alerts.write_draft"),
         **shown(draft),
     )

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
@@ -87,6 +87,9 @@ class Desk(AdminSite):
                     return self.log_in_again(request)
             try:
                 return cast(HttpResponseBase, guarded(request, *args, **kwargs))
+            except Http404:
+                words = _("There is nothing at this address, or no longer.")
+                return page(request, "desk/refused.html", status=404, title=_("Not found"), words=words)
             except PermissionDenied:
                 return refused(request, _("Your role does not allow this page."))
 

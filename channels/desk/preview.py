@@ -46,9 +46,7 @@ def whole_page(request: HttpRequest, draft_id: int, language: str) -> HttpRespon
     }
     pages = website._pages(language)
     html = with_our_look(pages.alert(as_released(draft, words)), pages.look)
-    note = format_html(
-        '<p class="exercise-line"><span class="wrap">{}</span></p>', _("Preview at the desk. This page is not public.")
-    )
+    note = format_html('<p class="note"><b>{}</b></p>', _("Preview at the desk. This page is not public."))
     return HttpResponse(BODY.sub(lambda body: body[0] + note, html, count=1))
 
 

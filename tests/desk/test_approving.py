@@ -187,6 +187,11 @@ class TestBreakGlass:
         assert message.break_glass_reason == self.REASON
         assert Alarm.objects.filter(key__startswith="break-glass").exists()
 
+    def test_an_approver_who_may_not_write_finds_the_way(self, page_of: Browser, anna: User, bert: User) -> None:
+        draft = city.drafted(anna)
+        assert f"{page(draft)}break-glass/" in page_of(bert).get(page(draft)).content.decode()
+        assert "break-glass" not in page_of(bert).get(page(city.submitted(anna))).content.decode()
+
     def test_a_draft_with_faults_stays(self, page_of: Browser, alone: User) -> None:
         draft = city.drafted(alone, place="")
         form = {"version": str(draft.version), "reason": self.REASON, "word": WORD}

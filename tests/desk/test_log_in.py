@@ -211,6 +211,15 @@ class TestExpiredSession:
         )
         assert "Augustusplatz" in answer.content.decode()
 
+    def test_a_reason_is_kept_too(self, anna: User, bert: User, client: Client) -> None:
+        draft = city.submitted(anna)
+        page = f"/desk/drafts/{draft.pk}/return/"
+        kept = client.post(page, {"reason": "Die Straße fehlt."}).context["kept"]
+        log_in = {"username": "bert", "password": PASSWORD, "next": page, "kept": kept}
+        assert "Die Straße fehlt." in client.post("/desk/login/", log_in, follow=True).content.decode()
+        draft.refresh_from_db()
+        assert draft.state == "submitted"
+
     def test_forged_kept_text_is_dropped(self, anna: User, client: Client) -> None:
         answer = enter(client, kept="forged:1:x")
         assert answer.status_code == 302

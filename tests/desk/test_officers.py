@@ -32,7 +32,7 @@ class TestFirstOfficer:
     def test_what_is_printed_lets_in(self, desk: None, client: Client, settings: Any) -> None:
         settings.SECOND_FACTOR = True
         said = first()
-        password = said.split("Password: ")[1].split()[0]
+        password = said.split("Passwort: ")[1].split()[0]
         device = TOTPDevice.objects.get(user__username="erika")
         assert device.config_url in said
         assert "█" in said or "▄" in said, "the QR code"
@@ -50,14 +50,14 @@ class TestFirstOfficer:
     def test_backup_codes_let_in_too(self, desk: None, client: Client, settings: Any) -> None:
         settings.SECOND_FACTOR = True
         said = first()
-        password = said.split("Password: ")[1].split()[0]
+        password = said.split("Passwort: ")[1].split()[0]
         code = said.splitlines()[-1].split()[0]
         client.post("/desk/login/", {"username": "erika", "password": password, "token": code})
         assert client.get("/desk/").status_code == 200
 
     def test_there_is_one_first(self, desk: None) -> None:
         first()
-        with pytest.raises(CommandError, match="already"):
+        with pytest.raises(CommandError, match="gibt es schon"):
             call_command("first_officer", "max", "--email", "max@stadt.example", "--generate")
 
     def test_the_demos_officers_are_not_counted(self, desk: None, carla: User) -> None:

@@ -140,7 +140,9 @@ class TestLists:
     def test_what_is_not_there_is_not_found(self, page_of: Browser, anna: User) -> None:
         client = page_of(anna)
         for address in ("/desk/drafts/999/", "/desk/alert/bcdfg/", "/desk/messages/9/gate/", "/desk/nothing/"):
-            assert client.get(address).status_code in {403, 404}, address
+            answer = client.get(address)
+            assert answer.status_code in {403, 404}, address
+            assert 'class="desk' in answer.content.decode(), "in the desk's own frame"
 
 
 class TestLanguages:

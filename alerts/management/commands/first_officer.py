@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils.translation import gettext as _
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -60,39 +61,41 @@ class Command(BaseCommand):
     def _check(self, officer: User) -> None:
         administrators = User.objects.filter(groups__name="administrator", is_active=True)
         if any(not is_demo(user) for user in administrators):
-            raise CommandError("There is an administrator already: new officers are made at the desk, under Office.")
+            raise CommandError(_("There is an administrator already: new officers are made at the desk, under Office."))
         try:
             User._meta.get_field("username").clean(officer.username, officer)
             validate_email(officer.email)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         if User.objects.filter(username=officer.username).exists():
-            raise CommandError(f"There is an officer {officer.username} already. Choose another name.")
+            raise CommandError(_("{name} is there already. Choose another name.").format(name=officer.username))
         if is_demo(officer):
-            raise CommandError("That address belongs to the demo's officers. Give the officer's own.")
+            raise CommandError(_("That address belongs to the demo's officers. Give the officer's own."))
 
     def _password(self, officer: User, *, generate: bool) -> str:
         if generate:
             return secrets.token_urlsafe(15)
         while True:
-            password = getpass.getpass("Password (12 characters at least): ")
+            password = getpass.getpass(_("Password (12 characters at least): "))
             try:
                 validate_password(password, officer)
             except ValidationError as error:
                 self.stderr.write(" ".join(error.messages))
                 continue
-            if getpass.getpass("Once more: ") == password:
+            if getpass.getpass(_("Once more: ")) == password:
                 return password
-            self.stderr.write("The two are not the same.")
+            self.stderr.write(_("The two are not the same."))
 
     def _show(self, officer: User, url: str, codes: list[str], password: str) -> None:
         picture = io.StringIO()
         segno.make(url).terminal(picture, compact=True)
-        self.stdout.write(f"\nOfficer {officer.username} is made. What follows is shown this once.\n")
+        self.stdout.write(
+            "\n" + _("{name} is made. What follows is shown this once.").format(name=officer.username) + "\n"
+        )
         if password:
-            self.stdout.write(f"Password: {password}\n")
-        self.stdout.write("Scan this with an authenticator app, or type the address into it:\n")
+            self.stdout.write(_("Password: {password}").format(password=password) + "\n")
+        self.stdout.write(_("Scan this with an authenticator app, or type the address into it:") + "\n")
         self.stdout.write(picture.getvalue())
         self.stdout.write(f"{url}\n")
-        self.stdout.write("Backup codes, each good for one log-in. Print them and lock them away:\n")
+        self.stdout.write(_("Backup codes, each good for one log-in. Print them and lock them away:") + "\n")
         self.stdout.write("  ".join(codes) + "\n")
