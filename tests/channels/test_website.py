@@ -375,7 +375,7 @@ def test_a_drill_prints_the_end_that_its_release_has_set(site: Website, folder: 
     said = replace(alert.latest, renderings={("website", "de"): words})
     with clock(story.STEPS[1].sent):
         page = plain(site._pages("de").alert(replace(alert, messages=(said,))))
-    assert "Ende 14. September 2022, 06:00 Uhr" in page or "Ende 14. September, 06:00 Uhr" in page
+    assert "Ende der Übung 14. September, 06:00 Uhr" in page
 
 
 def test_the_end_of_an_exercise_is_no_all_clear_of_a_danger(site: Website, folder: Path) -> None:
