@@ -118,4 +118,5 @@ def _time(value: dt.datetime | None) -> str | None:
 
 
 def _bytes(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+    # Without indent: only then json writes in C
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"

@@ -66,6 +66,7 @@ class Edition:
         self.now = now
         self.hub = hub
         self._recent: dict[Status, list[PublicMessage]] = {}
+        self._listed: dict[str, list[PublicMessage]] = {}
         self._bodies: dict[str, bytes | None] = {}
         self._entries: dict[tuple[str, str, bool], Entry] = {}
 
@@ -148,6 +149,11 @@ class Edition:
         A district's feed goes on with an alert that once touched it: who read the warning there must
         also read that it is over.
         """
+        if listing.path not in self._listed:
+            self._listed[listing.path] = self._found(listing)
+        return self._listed[listing.path]
+
+    def _found(self, listing: Listing) -> list[PublicMessage]:
         everything = self._newest(listing.statuses)
         if listing.codes is None:
             return everything
