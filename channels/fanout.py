@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from alerts import audit
-from alerts.models import Alert, Message
+from alerts.models import Alert, Message, ReleasePlan
 from alerts.models import Rendering as RenderingRow
 from alerts.notice import Rendering
 from alerts.people import NotAllowed, Refused, may
@@ -283,9 +283,13 @@ def beat(name: str) -> None:
 def progress(message_id: int) -> list[dict[str, Any]]:
     """What each channel did for a message so far (``alerts.ports.Progress``): the gate's channels first.
 
-    ``seconds`` run from the message's ``sent`` to ``done_at``; None while it is not done.
+    ``seconds`` run from the approval (from ``sent`` where release came later) to ``done_at``; None while
+    it is not done.
     """
-    message = Message.objects.get(pk=message_id)
+    message = Message.objects.select_related("approval", "draft").get(pk=message_id)
+    at_once = message.approval is not None and message.draft.plan == ReleasePlan.NOW
+    # sent has whole seconds, as CAP has no others: the approval is the exact time
+    begun = message.approval.at if message.approval and at_once else message.sent
     rows = message.deliveries.prefetch_related("posts", "attempts").order_by("-site", "-city", "pk")
     return [
         {
@@ -298,7 +302,7 @@ def progress(message_id: int) -> list[dict[str, Any]]:
             "state": row.state,
             "state_words": row.get_state_display(),
             "words": row.words,
-            "seconds": (row.done_at - message.sent).total_seconds() if row.done_at else None,
+            "seconds": (row.done_at - begun).total_seconds() if row.done_at else None,
             "done_at": row.done_at,
             "due_at": row.due_at,
             "posts": list(row.posts.all()),

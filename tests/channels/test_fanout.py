@@ -390,3 +390,14 @@ def test_a_pause_doubles_with_jitter_and_is_short_for_the_citys_own_page() -> No
     assert 4 <= fanout.pause(4) <= 12
     assert fanout.pause(30) <= 450
     assert fanout.pause(30, site=True) <= 7.5
+
+
+def test_progress_counts_from_the_approval(message: Message) -> None:
+    jobs.fan_out(message.pk)
+    rows = fanout.progress(message.pk)
+    assert [row["channel"] for row in rows[:2]] == ["page", "feed"]
+    assert all(row["seconds"] is not None and 0 <= row["seconds"] < 60 for row in rows[:2])
+    assert message.approval is not None
+    done = Delivery.objects.get(message=message, channel="page").done_at
+    assert done is not None
+    assert rows[0]["seconds"] == (done - message.approval.at).total_seconds()
