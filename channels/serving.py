@@ -39,6 +39,7 @@ TYPES = {
     ".pem": "application/x-pem-file",
 }
 CAP = "application/cap+xml; charset=utf-8"
+FEEDS = {".atom", ".rss"}
 OPEN_DATA = {".atom", ".rss", ".json", ".geojson", ".xml"}
 """What other sites' scripts may read (CORS)."""
 
@@ -132,11 +133,14 @@ class Serve:
         static_prefix: str = "/static/",
         application_prefixes: Sequence[str] = (),
         hsts_seconds: int = 0,
+        address: str = "",
+        hub: str = "",
     ) -> None:
         self.application = application
         self.public = Folder(public)
         self.static = Folder(static, static_prefix)
         self.prefixes = tuple(application_prefixes)
+        self.address, self.hub = address, hub
         self.always = dict(SECURITY)
         if hsts_seconds:
             self.always["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
@@ -176,6 +180,9 @@ class Serve:
             return self._moved(path.removesuffix("index.html"), environ, start_response)
         twin = folder.twin(file, plain)
         headers = {**_headers(path, file.suffix), "Last-Modified": formatdate(plain.modified, usegmt=True)}
+        if self.hub and file.suffix in FEEDS:
+            # WebSub §4: a hub told of in the feed alone is not found by all (RSS has no place for it)
+            headers["Link"] = f'<{self.hub}>; rel="hub", <{self.address}{quote(path)}>; rel="self"'
         chosen, etag = plain, f'"{plain.etag}"'
         if twin:
             headers["Vary"] = "Accept-Encoding"

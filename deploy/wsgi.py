@@ -45,4 +45,6 @@ application = Serve(
     static_prefix=settings.STATIC_URL,
     application_prefixes=["/" + str(pattern.pattern) for pattern in get_resolver().url_patterns],
     hsts_seconds=settings.SECURE_HSTS_SECONDS,
+    address=settings.ADDRESS,
+    hub=settings.WEBSUB_HUB,
 )

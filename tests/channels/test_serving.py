@@ -298,3 +298,19 @@ def test_a_wrong_setting_ends_the_server_with_its_name_and_the_mend(tmp_path: Pa
     assert server.returncode != 0
     assert "alerts.E002" in said
     assert "Set BELFRY_ADDRESS" in said
+
+
+def test_feeds_name_their_hub_and_themselves_where_a_hub_is_set(folder: Path) -> None:
+    application = Serve(
+        django,  # type: ignore[arg-type]
+        public=folder,
+        static=folder.parent / "static",
+        address="https://warnung.city.example",
+        hub="https://hub.example.org/",
+    )
+    with httpx.Client(transport=httpx.WSGITransport(app=application), base_url="http://city.example") as client:
+        for path in ("/feeds/alerts.atom", "/feeds/alerts.rss"):
+            link = client.get(path).headers["Link"]
+            assert link == f'<https://hub.example.org/>; rel="hub", <https://warnung.city.example{path}>; rel="self"'
+        assert "Link" not in client.get("/").headers
+    assert "Link" not in ask(folder, "/feeds/alerts.atom").headers
