@@ -30,8 +30,8 @@ from alerts.terms import Kind, Severity, Status, direction, language_name, ui_la
 
 from .feed_places import ALERTS, EXERCISES, Listing, of_areas, prefix
 
-PER_PAGE = 20
-"""Alerts on one page of the archive."""
+PER_PAGE = 12
+"""Alerts on one page of the archive: few, since two of them are made with every message."""
 RECENT = 3
 """Ended alerts that the index names."""
 
