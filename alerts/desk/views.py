@@ -166,11 +166,20 @@ KEPT_HERE = {
 }
 
 
+TO_READ = {
+    "Group": gettext_lazy("Roles"),
+    "Attempt": gettext_lazy("Attempts"),
+    "Post": gettext_lazy("Posts"),
+    "Rendering": gettext_lazy("Renderings"),
+}
+
+
 def office(request: HttpRequest) -> TemplateResponse:
     """Officers, districts, templates: what an administrator keeps; and the rows behind everything, to read."""
     listed = {model["object_name"]: model for app in desk().get_app_list(request) for model in app["models"]}
     kept = [(words, listed.pop(name)) for name, words in KEPT_HERE.items() if name in listed]
-    return page(request, "desk/office.html", kept=kept, rows=list(listed.values()))
+    rows = [(TO_READ.get(name, model["name"]), model) for name, model in listed.items()]
+    return page(request, "desk/office.html", kept=kept, rows=rows)
 
 
 PAGES = [

@@ -81,8 +81,16 @@ def _load(slug: str) -> Alert:
 def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str, Any]:
     now = timezone.now()
     me = officer(request)
-    rows = [{**row, "look": LOOKS[State(row["state"])]} for row in ports.progress(message.pk)]
+    # the approval's own clock: ``sent`` has whole seconds only, as CAP asks
     started = message.approval.at if message.approval and message.draft.plan == ReleasePlan.NOW else message.sent
+    rows = [
+        {
+            **row,
+            "look": LOOKS[State(row["state"])],
+            "seconds": (row["done_at"] - started).total_seconds() if row["done_at"] else None,
+        }
+        for row in ports.progress(message.pk)
+    ]
     working = any(row["state"] in OPEN for row in rows) or not rows
     return {
         "found": found,
@@ -91,7 +99,6 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
         "level": level_of(message.content),
         "summary": live_alert(found, now),
         "now": now,
-        "elapsed": now - started,
         "city": [row for row in rows if row["city"]],
         "commercial": [row for row in rows if not row["city"]],
         "trouble": [row for row in rows if row["state"] in TROUBLE or (row["state"] == State.WAITING and row["words"])],
