@@ -33,6 +33,8 @@ class Staged:
         if text:
             # mtime=0: the same page gives the same bytes, so mirrors copy only what changed
             self._put(path + ".gz", gzip.compress(body, compresslevel=6, mtime=0))
+            # The twin goes public first: a page that stands then has its twin, wherever a swap breaks off
+            self.files[-2:] = self.files[:-3:-1]
 
     def remove(self, path: str) -> None:
         self.gone += [self.root / path, self.root / (path + ".gz")]

@@ -126,3 +126,25 @@ def test_two_writers_take_turns(folder: PublicFolder) -> None:
     for thread in threads:
         thread.join()
     assert max(most) == 1
+
+
+def test_a_swap_broken_off_between_a_page_and_its_twin_is_mended_by_the_next(
+    folder: PublicFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.replace
+    done: list[Path] = []
+
+    def breaks(source: Path, target: Path) -> None:
+        if done:
+            raise OSError(errno.EIO, "Input/output error")
+        done.append(target)
+        real(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", breaks)
+        with pytest.raises(Temporary):
+            put(folder, {"index.html": b"new page"})
+    assert done == [folder.root / "index.html.gz"]
+    put(folder, {"index.html": b"new page"})
+    assert (folder.root / "index.html").read_bytes() == b"new page"
+    assert gzip.decompress((folder.root / "index.html.gz").read_bytes()) == b"new page"
