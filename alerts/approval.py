@@ -144,7 +144,11 @@ def _freeze(draft: Draft, content: Content, renderings: list[Words], now: dt.dat
 
 def _submitted(draft: Draft, by: User) -> None:
     """The submitter's part; who wrote keeps his one row, which now says *submitted*."""
-    if not Part.objects.filter(draft=draft, officer=by).exclude(part=PartKind.APPROVED).update(part=PartKind.SUBMITTED):
+    if (
+        not Part.objects.filter(draft=draft, officer=by)
+        .exclude(part=PartKind.APPROVED)
+        .update(part=PartKind.SUBMITTED, at=timezone.now())
+    ):
         _take_part(draft, by, PartKind.SUBMITTED)
 
 
