@@ -1,4 +1,4 @@
-"""From approval to page and feeds live: p50 and p99 over 100 alerts, with the embedded set-up and its workers."""
+"""From approval to page and feeds live: p50 and p99 over 100 alerts, one after another, with all workers running."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tests.bench import RATIOS, Tables
 
 SECONDS, CONNECTIONS = 8, 64
 NGINX = """
-daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 2;
+{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 2;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; types {{ text/html html; }} sendfile on; gzip_static on;
@@ -40,8 +40,10 @@ def run() -> Tables:
         belfry.manage("upkeep", "--once")
         slug = wait_for(lambda: carried(belfry.data), "the page")
         port = free_port()
+        # as root, nginx would read as a user that the temporary folder is closed to
+        user = "user root;" if os.getuid() == 0 else ""
         conf = folder / "nginx.conf"
-        conf.write_text(NGINX.format(folder=folder, port=port, public=belfry.data / "public"))
+        conf.write_text(NGINX.format(user=user, folder=folder, port=port, public=belfry.data / "public"))
         nginx = subprocess.Popen(
             [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(conf)], stderr=subprocess.DEVNULL
         )
