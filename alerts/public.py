@@ -6,6 +6,7 @@ Drafts are never in here. Exercises and tests are only found by asking for them 
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,14 +56,6 @@ class PublicMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """What a list needs of an alert: its latest and first message, with one channel's words in these languages."""
-
-    channel: str
-    languages: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class PublicAlert:
     """One alert with its messages, newest first. ``state``: live, expired, all-clear or false-alarm.
 
@@ -84,6 +77,12 @@ class PublicAlert:
         return self.state == "live"
 
 
+MOST_KNOWN = 512
+"""Messages that a process keeps in memory: some ten megabytes."""
+_KNOWN: dict[str, PublicMessage] = {}
+_LOCK = threading.Lock()
+
+
 def city() -> City:
     """The city's own names and public address, from settings."""
     return City(
@@ -95,26 +94,22 @@ def city() -> City:
     )
 
 
-def live(
-    status: str = Status.ACTUAL, now: dt.datetime | None = None, glance: Glance | None = None
-) -> list[PublicAlert]:
+def live(status: str = Status.ACTUAL, now: dt.datetime | None = None) -> list[PublicAlert]:
     """Alerts that warn now, the most dangerous and newest first."""
     now = now or timezone.now()
     found = _alerts(
         Alert.objects.filter(status=status, latest__expires__gt=now).exclude(latest__msg_type=MsgType.CANCEL),
         now,
-        glance,
+        ends=True,
     )
     return sorted(found, key=lambda alert: (-alert.latest.content.rank, -alert.latest.sent.timestamp()))
 
 
-def ended(
-    limit: int, status: str = Status.ACTUAL, now: dt.datetime | None = None, glance: Glance | None = None
-) -> list[PublicAlert]:
+def ended(limit: int, status: str = Status.ACTUAL, now: dt.datetime | None = None) -> list[PublicAlert]:
     """The alerts that ended last (all-clear, false alarm, or expired), newest first."""
     now = now or timezone.now()
     over = Q(latest__msg_type=MsgType.CANCEL) | Q(latest__expires__lte=now)
-    return _alerts(Alert.objects.filter(over, status=status).order_by("-latest__sent", "-pk")[:limit], now, glance)
+    return _alerts(Alert.objects.filter(over, status=status).order_by("-latest__sent", "-pk")[:limit], now, ends=True)
 
 
 def alert(slug: str, now: dt.datetime | None = None) -> PublicAlert | None:
@@ -129,12 +124,10 @@ def archive_pages(per_page: int) -> int:
     return max(1, -(-total // per_page))
 
 
-def archive(
-    page: int, per_page: int, now: dt.datetime | None = None, glance: Glance | None = None
-) -> list[PublicAlert]:
+def archive(page: int, per_page: int, now: dt.datetime | None = None) -> list[PublicAlert]:
     """Page ``page`` (from 1, oldest alerts first, so that full pages never shift), newest first within it."""
     rows = Alert.objects.filter(status=Status.ACTUAL, latest__isnull=False).order_by("pk")
-    return _alerts(rows[(page - 1) * per_page : page * per_page], now or timezone.now(), glance)[::-1]
+    return _alerts(rows[(page - 1) * per_page : page * per_page], now or timezone.now(), ends=True)[::-1]
 
 
 def archive_page_of(slug: str, per_page: int) -> int:
@@ -149,13 +142,13 @@ def recent(status: str, since: dt.datetime, limit: int, districts: Iterable[str]
     rows = Message.objects.filter(status=status).filter(Q(sent__gt=since) | Q(expires__gt=since))
     if districts is not None:
         rows = rows.filter(areas__area__code__in=list(districts)).distinct()
-    return [_message(row) for row in _with_words(rows.order_by("-sent", "-pk"))[:limit]]
+    return _said(rows.order_by("-sent", "-pk")[:limit])
 
 
 def message(identifier: str) -> PublicMessage | None:
     """One message by its CAP identifier."""
-    row = _with_words(Message.objects.filter(identifier=identifier)).first()
-    return _message(row) if row else None
+    found = _said(Message.objects.filter(identifier=identifier))
+    return found[0] if found else None
 
 
 def all_alerts() -> Iterable[PublicAlert]:
@@ -194,29 +187,47 @@ def areas() -> list[PublicArea]:
     return [PublicArea(code, name, parent or "", outline) for code, name, parent, outline in rows]
 
 
-def _with_words(rows: QuerySet[Message], glance: Glance | None = None) -> QuerySet[Message]:
-    renderings = Rendering.objects.order_by("pk")
-    areas = MessageArea.objects.select_related("area").only("message_id", "area__code")
-    if glance:
-        renderings = renderings.filter(channel=glance.channel, language__in=glance.languages)
-        areas = areas.none()
-    return rows.select_related("alert").prefetch_related(
-        Prefetch("areas", queryset=areas),
-        Prefetch("draft", queryset=Draft.objects.only("pk")),
-        Prefetch("draft__renderings", queryset=renderings),
+def _said(rows: QuerySet[Message]) -> list[PublicMessage]:
+    """These messages in their order; what this process has read before is not read again, since it never changes."""
+    wanted = list(rows.values_list("pk", "identifier"))
+    with _LOCK:
+        found = {identifier: _KNOWN[identifier] for _pk, identifier in wanted if identifier in _KNOWN}
+    lacking = [pk for pk, identifier in wanted if identifier not in found]
+    if lacking:
+        read = {message.identifier: message for message in map(_message, _whole(lacking))}
+        found |= read
+        with _LOCK:
+            _KNOWN.update(read)
+            while len(_KNOWN) > MOST_KNOWN:
+                del _KNOWN[next(iter(_KNOWN))]
+    return [found[identifier] for _pk, identifier in wanted]
+
+
+def _whole(ids: list[int]) -> QuerySet[Message]:
+    return (
+        Message.objects.filter(pk__in=ids)
+        .select_related("alert")
+        .prefetch_related(
+            Prefetch("areas", queryset=MessageArea.objects.select_related("area").only("message_id", "area__code")),
+            Prefetch("draft", queryset=Draft.objects.only("pk")),
+            Prefetch("draft__renderings", queryset=Rendering.objects.order_by("pk")),
+        )
     )
 
 
-def _alerts(rows: QuerySet[Alert], now: dt.datetime, glance: Glance | None = None) -> list[PublicAlert]:
-    messages = Message.objects.order_by("-number")
-    if glance:  # so that a list costs the same however long its alerts' histories are
+def _alerts(rows: QuerySet[Alert], now: dt.datetime, *, ends: bool = False) -> list[PublicAlert]:
+    """These alerts; with ``ends`` their first and latest message alone, however long their history is."""
+    alerts = list(rows)
+    messages = Message.objects.filter(alert__in=alerts).order_by("-number")
+    if ends:
         messages = messages.filter(Q(number=1) | Q(successor__isnull=True))
-    rows = rows.prefetch_related(Prefetch("messages", queryset=_with_words(messages, glance)))
-    return [_alert(row, now) for row in rows]
+    said: dict[str, list[PublicMessage]] = {}
+    for message in _said(messages):
+        said.setdefault(message.slug, []).append(message)
+    return [_alert(row, tuple(said[row.slug]), now) for row in alerts]
 
 
-def _alert(row: Alert, now: dt.datetime) -> PublicAlert:
-    messages = tuple(_message(message) for message in row.messages.all())
+def _alert(row: Alert, messages: tuple[PublicMessage, ...], now: dt.datetime) -> PublicAlert:
     newest = messages[0]
     if newest.msg_type == MsgType.CANCEL:
         state = "false-alarm" if newest.kind == Kind.FALSE_ALARM else "all-clear"

@@ -111,10 +111,6 @@ class Pages:
         return page_path(slug, self.language, self.languages[0])
 
     @property
-    def glance(self) -> public.Glance:
-        return public.Glance(self.channel, (self.language, self.languages[0]))
-
-    @property
     def leaves(self) -> list[public.PublicArea]:
         """The smallest districts: those that messages touch and maps show."""
         parents = {area.parent for area in self.areas}
@@ -153,7 +149,7 @@ class Pages:
     def index(self) -> str:
         """What holds now; where nothing does, that it is so, and as of when."""
         with override(ui_language(self.language)):
-            live = [self._listed(alert) for alert in public.live(now=self.now, glance=self.glance)]
+            live = [self._listed(alert) for alert in public.live(now=self.now)]
             hit: dict[str, str] = {}
             for entry in reversed(live):  # the most dangerous comes first and wins
                 hit |= dict.fromkeys(entry["words"].get("hit", []), entry["face"])
@@ -161,7 +157,7 @@ class Pages:
                 "index",
                 "",
                 live=live,
-                ended=[self._listed(alert) for alert in public.ended(RECENT, now=self.now, glance=self.glance)],
+                ended=[self._listed(alert) for alert in public.ended(RECENT, now=self.now)],
                 everywhere=bool(self.leaves) and all(area.code in hit for area in self.leaves),
                 map=maps.city_map(self.areas, hit, prefix="c", marks=_marks(live)),
                 level=live[0]["face"] if live else "",
@@ -284,7 +280,7 @@ class Pages:
     def _archived(self, number: int) -> list[dict[str, Any]]:
         """A page of the archive as entries, read once."""
         if number not in self.read:
-            found = public.archive(number, PER_PAGE, self.now, self.glance)
+            found = public.archive(number, PER_PAGE, self.now)
             self.read[number] = [self._listed(alert) for alert in found]
         return self.read[number]
 
