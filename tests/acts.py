@@ -24,6 +24,7 @@ from alerts.terms import Kind  # noqa: E402
 from channels import jobs  # noqa: E402
 from channels.models import Attempt, Delivery  # noqa: E402
 from tests import city  # noqa: E402
+from tests.story import STEPS  # noqa: E402
 
 
 def found() -> dict[str, Any]:
@@ -72,7 +73,7 @@ def approvals(count: str) -> dict[str, Any]:
     author, approver = officers()
     spent: dict[str, list[float]] = {"live": [], "approve": []}
     for _number in range(int(count)):
-        draft = city.submitted(author)
+        draft = city.submitted(author, texts=STEPS[1].content.texts)  # all three languages, real length
         started = time.time()
         message = approval.approve(draft.pk, draft.digest, approver)
         assert message is not None
