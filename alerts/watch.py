@@ -1,4 +1,4 @@
-"""What the other officers must hear of: log-ins and roles given are recorded; those given at the desk are told.
+"""What the other officers must hear of: log-ins, roles given, and two accounts that look like one person.
 
 Django's own signals, since log-in and the admin's forms are Django's.
 """
@@ -13,6 +13,7 @@ from django.db.models.signals import m2m_changed
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import override
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from . import alarms, audit
 
@@ -40,6 +41,28 @@ def tell_role(officer: User, roles: list[str], by: User) -> None:
     with override("de"):
         text = _("{by} gave {officer}: {roles}. If nobody meant that, ask the administrator at once.")
         alarms.sound(f"role {names['officer']} {names['roles']}"[:160], text.format(**names))
+
+
+def look_for_twins() -> None:
+    """An alarm where two active officers look like one person: the same mail address, or the same authenticator.
+
+    Four eyes are worth nothing where both pairs are one officer's. Upkeep calls this.
+    """
+    officers = User.objects.filter(is_active=True).order_by("username")
+    marks: dict[str, set[str]] = {}
+    for name, address in officers.exclude(email="").values_list("username", "email"):
+        marks.setdefault(f"address {address.strip().lower()}", set()).add(name)
+    devices = TOTPDevice.objects.filter(user__is_active=True, confirmed=True)
+    for name, key in devices.values_list("user__username", "key"):
+        marks.setdefault(f"authenticator {key}", set()).add(name)
+    twins = {", ".join(sorted(names)) for names in marks.values() if len(names) > 1}
+    for names in twins:
+        with override("de"):
+            text = _("These accounts share a mail address or an authenticator: {names}. Is it one person?")
+            alarms.sound(f"twins {names}"[:160], text.format(names=names))
+    for alarm in alarms.open_alarms():
+        if alarm.key.startswith("twins ") and alarm.key not in {f"twins {names}"[:160] for names in twins}:
+            alarms.end(alarm.key)
 
 
 def connect() -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
 
-from alerts import alarms, approval, audit, ports
+from alerts import alarms, approval, audit, ports, watch
 from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
@@ -84,6 +84,7 @@ class Upkeep:
                     log.warning("refresh of %s: %s", name, error)
         remind()
         look_at_clock()
+        watch.look_for_twins()
         tell_the_head()
 
 

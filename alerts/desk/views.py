@@ -45,6 +45,7 @@ def home(request: HttpRequest) -> TemplateResponse:
         ready=_drafts().filter(state=DraftState.APPROVED),
         may_write=may(officer(request), "alerts.write_draft"),
         drill=last_drill(),
+        lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
         panels=[panel(request) for panel in desk().added.panels],
     )
 

@@ -108,3 +108,22 @@ def test_a_job_in_redis_is_json_and_holds_an_id_alone(settings: Any) -> None:
     assert all(queue["SERIALIZER"] == "json" for queue in settings.RQ_QUEUES.values())
     job = Job.create(jobs.deliver, args=(7,), connection=object(), serializer=JSONSerializer)
     assert json.loads(job.data) == ["channels.jobs.deliver", None, [7], {}]
+
+
+def test_two_accounts_that_look_like_one_person_are_an_alarm() -> None:
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    anna, berta = city.officer("anna", "write_draft"), city.officer("berta", "approve_draft")
+    watch.look_for_twins()
+    assert not Alarm.objects.exists()
+    for officer in (anna, berta):
+        TOTPDevice.objects.create(user=officer, name="phone", key="ab" * 20)
+    watch.look_for_twins()
+    assert "anna, berta" in Alarm.objects.get(key="twins anna, berta").text
+    assert "ab" * 20 not in str(Alarm.objects.values())
+    TOTPDevice.objects.filter(user=berta).update(key="cd" * 20)
+    watch.look_for_twins()
+    assert Alarm.objects.get().ended_at is not None
+    User.objects.filter(pk=berta.pk).update(email=anna.email.upper())
+    watch.look_for_twins()
+    assert Alarm.objects.filter(key="twins anna, berta", ended_at__isnull=True).exists()
