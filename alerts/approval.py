@@ -7,13 +7,14 @@ starts from, so that of two officers at the same moment one is refused.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import secrets
 from dataclasses import replace
 from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -37,6 +38,8 @@ from .models import (
 from .notice import Rendering as Words
 from .people import NotAllowed, Refused, may
 from .terms import MSG_TYPE, SEVERITY_RANK, Kind, Severity
+
+log = logging.getLogger(__name__)
 
 
 class HasFaults(Refused):
@@ -284,6 +287,10 @@ def release_due() -> int:
             count += 1
         except Refused:
             continue  # lapsed with an alarm, or another upkeep was quicker
+        except OperationalError:
+            raise
+        except Exception:
+            log.exception("draft %s can't be released; the others go on", pk)
     return count
 
 
@@ -291,12 +298,18 @@ def lapse_overdue() -> int:
     """Lapse what waits and can no longer go out as it was submitted; upkeep calls this."""
     count = 0
     for pk in Draft.objects.filter(state__in=[DraftState.SUBMITTED, DraftState.APPROVED]).values_list("pk", flat=True):
-        with transaction.atomic():
-            draft = _locked(pk)
-            gone = _gone(draft, timezone.now()) if draft.state in {DraftState.SUBMITTED, DraftState.APPROVED} else ""
-            if gone:
-                _lapse(draft, gone)
-                count += 1
+        try:
+            with transaction.atomic():
+                draft = _locked(pk)
+                waits = draft.state in {DraftState.SUBMITTED, DraftState.APPROVED}
+                gone = _gone(draft, timezone.now()) if waits else ""
+                if gone:
+                    _lapse(draft, gone)
+                    count += 1
+        except OperationalError:
+            raise
+        except Exception:
+            log.exception("draft %s can't be looked at; the others go on", pk)
     return count
 
 

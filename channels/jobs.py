@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import django_rq
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
@@ -62,6 +64,9 @@ def deliver(delivery_id: int) -> None:
     if token is None:
         return
     delivery = Delivery.objects.select_related("message__alert").get(pk=delivery_id)
+    if not registry.configured(delivery.channel):
+        _refuse(delivery, token)
+        return
     channel = registry.channel(delivery.channel)
     if isinstance(channel, Broadcaster):
         ring_batches(batches.cut(delivery_id, token))
@@ -94,6 +99,14 @@ def deliver(delivery_id: int) -> None:
         _after(delivery, spent)
 
 
+def _refuse(delivery: Delivery, token: str) -> None:
+    """A channel that was removed from the settings after it was planned for."""
+    words = _("The channel was removed from the settings after submission.")
+    result = fanout.Result(Attempt.Result.PERMANENT, words)
+    if fanout.settle(delivery.pk, token, result, idempotent=False, site=delivery.site):
+        _after(delivery, result)
+
+
 def ring_batches(waiting: Iterable[Batch]) -> None:
     """Put each batch on its delivery's queue."""
     told = []
@@ -113,6 +126,10 @@ def send_batch(batch_id: int) -> None:
     if token is None:
         return
     batch = Batch.objects.select_related("delivery__message__alert").get(pk=batch_id)
+    if not registry.configured(batch.delivery.channel):
+        words = _("The channel was removed from the settings after submission.")
+        batches.settle(batch, token, state=State.FAILED, words=words)
+        return
     channel = registry.channel(batch.delivery.channel)
     if not isinstance(channel, Broadcaster):
         raise TypeError(f"{batch.delivery.channel} is no Broadcaster")
@@ -243,34 +260,57 @@ def _after(delivery: Delivery, result: fanout.Result) -> None:
             )
 
 
+@contextmanager
+def going_on(what: str) -> Iterator[None]:
+    """One row's fault is logged and the others go on; a database that is gone ends the round."""
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("%s: a fault; everything else goes on", what)
+
+
 def sweep(*, patience: float) -> int:
     """Put right what a lost doorbell, a dead worker or a dead Redis left behind. Returns what it did itself.
 
-    Rings again for what nobody was told of; what no worker took for ``patience`` seconds it carries
-    out here, the city's own channels only.
+    What no worker took for ``patience`` seconds it carries out here, the city's own channels only;
+    then it rings again for what nobody was told of.
     """
     waited = dt.timedelta(seconds=patience)
     for delivery in fanout.lost():
-        channel = registry.channel(delivery.channel)
-        words = fanout.Result(Attempt.Result.LOST, _("The worker was lost in the middle of it."))
-        fanout.settle(delivery.pk, delivery.lease, words, idempotent=channel.idempotent, site=channel.site)
-        if not channel.idempotent:
-            _after(delivery, words)
-    fanout.end_expired()
-    for message_id in fanout.unplanned(dt.timedelta(seconds=2)):
-        fanout.plan(message_id)
+        with going_on(f"delivery {delivery.pk}"):
+            _lost(delivery)
     for batch in batches.lost():
-        batches.take_back(batch, idempotent=registry.channel(batch.delivery.channel).idempotent)
-    ring_for(fanout.unrung())
-    ring_batches(batches.unrung())
+        with going_on(f"batch {batch.pk}"):
+            again = registry.configured(batch.delivery.channel) and registry.channel(batch.delivery.channel).idempotent
+            batches.take_back(batch, idempotent=again)
+    with going_on("expired deliveries"):
+        fanout.end_expired()
+    for message_id in fanout.unplanned(dt.timedelta(seconds=2)):
+        with going_on(f"message {message_id}"):
+            fanout.plan(message_id)
     done = 0
     for delivery in fanout.forgotten(waited):
-        deliver(delivery.pk)
-        done += 1
+        with going_on(f"delivery {delivery.pk}"):
+            deliver(delivery.pk)
+            done += 1
     for batch in batches.forgotten(waited):
-        send_batch(batch.pk)
-        done += 1
+        with going_on(f"batch {batch.pk}"):
+            send_batch(batch.pk)
+            done += 1
     for message in Message.objects.filter(live_at__isnull=True, deliveries__site=True).distinct()[:100]:
         if fanout.open_if_live(message.pk):  # a worker died between its settling and the gate
             ring_for(Delivery.objects.filter(message=message, city=False, state=State.WAITING))
+    ring_for(fanout.unrung())
+    ring_batches(batches.unrung())
     return done
+
+
+def _lost(delivery: Delivery) -> None:
+    """A delivery whose worker let its lease run out: again, or unclear where that would send twice."""
+    again = registry.configured(delivery.channel) and registry.channel(delivery.channel).idempotent
+    result = fanout.Result(Attempt.Result.LOST, _("The worker was lost in the middle of it."))
+    settled = fanout.settle(delivery.pk, delivery.lease, result, idempotent=again, site=delivery.site)
+    if settled and not again:
+        _after(delivery, result)

@@ -62,6 +62,11 @@ def names() -> list[str]:
     return sorted(settings.CHANNELS, key=lambda name: (not channel(name).site, not channel(name).city))
 
 
+def configured(name: str) -> bool:
+    """Whether a channel is still in the settings: deliveries planned before may outlive it."""
+    return name in settings.CHANNELS
+
+
 def label(name: str) -> str:
     """What officers call a channel."""
     known = {"website": _("Website"), "feeds": _("Feeds")}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import django_rq
 from django.conf import settings
@@ -43,16 +45,29 @@ class Upkeep:
                 hold.look()
                 self.looked = True
             fanout.beat("upkeep")
-            if not hold.held():
-                approval.release_due()
-            approval.lapse_overdue()
-            jobs.sweep(patience=settings.REDIS_PATIENCE_SECONDS)
-            self.look_at_redis()
-            if time.monotonic() - self.minute >= 60:
-                self.minute = time.monotonic()
-                self.each_minute()
-            alarms.tell()
-            hold.note()
+            for name, step in self.steps():
+                with jobs.going_on(name):
+                    step()
+
+    def steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """What one round does; each goes on whatever becomes of the others."""
+        if not hold.held():
+            yield "release", approval.release_due
+        yield "lapse", approval.lapse_overdue
+        yield "sweep", partial(jobs.sweep, patience=settings.REDIS_PATIENCE_SECONDS)
+        yield "redis", self.look_at_redis
+        if time.monotonic() - self.minute >= 60:
+            self.minute = time.monotonic()
+            for name in registry.names():
+                refresh = getattr(registry.channel(name), "refresh", None)
+                if refresh is not None:
+                    yield f"refresh of {name}", partial(_refresh, name, refresh)
+            yield "promises", remind
+            yield "clocks", look_at_clock
+            yield "twins", watch.look_for_twins
+            yield "end of the record", tell_the_head
+        yield "alarms", alarms.tell
+        yield "bookmark", hold.note
 
     def look_at_redis(self) -> None:
         """Sound an alarm when Redis has not answered for a while, and end it when it does again."""
@@ -73,19 +88,13 @@ class Upkeep:
             self.redis_gone = None
         alarms.end("redis")
 
-    def each_minute(self) -> None:
-        """Pages whose state time alone has changed, and promises to residents that were not kept."""
-        for name in registry.names():
-            refresh = getattr(registry.channel(name), "refresh", None)
-            if refresh is not None:
-                try:
-                    refresh()
-                except ChannelError as error:
-                    log.warning("refresh of %s: %s", name, error)
-        remind()
-        look_at_clock()
-        watch.look_for_twins()
-        tell_the_head()
+
+def _refresh(name: str, refresh: Callable[[], None]) -> None:
+    """Pages whose state time alone has changed."""
+    try:
+        refresh()
+    except ChannelError as error:
+        log.warning("refresh of %s: %s", name, error)
 
 
 def look_at_clock() -> None:

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
 from alerts import alarms, approval, audit, watch
-from alerts.models import Alarm, AuditEntry
+from alerts.models import Alarm, AuditEntry, Draft, DraftState
 from alerts.people import Refused
 from alerts.terms import Kind
-from channels import upkeep
+from channels import fanout, jobs, upkeep
+from channels.models import Delivery, State
 from tests import city
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +129,48 @@ def test_two_accounts_that_look_like_one_person_are_an_alarm() -> None:
     User.objects.filter(pk=berta.pk).update(email=anna.email.upper())
     watch.look_for_twins()
     assert Alarm.objects.filter(key="twins anna, berta", ended_at__isnull=True).exists()
+
+
+@pytest.mark.usefixtures("districts", "quiet")
+def test_one_bad_draft_stops_no_other(author: User, approver: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {"valid_for": None, "expires": timezone.now() + dt.timedelta(minutes=30), "next_in": None}
+    bad, good = city.submitted(author, **times), city.submitted(author, **times)
+    Draft.objects.filter(pk=bad.pk).update(content_json={"nonsense": 1})
+    later(monkeypatch, dt.timedelta(hours=1))
+    assert approval.lapse_overdue() == 1
+    good.refresh_from_db()
+    assert good.state == DraftState.LAPSED
+
+
+@pytest.mark.usefixtures("districts", "quiet")
+def test_one_step_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, mails: list[tuple[str, str]]) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("alerts.approval.lapse_overdue", broken)
+    monkeypatch.setattr("channels.hold.look", lambda: None)
+    monkeypatch.setattr("channels.hold.note", lambda: None)
+    alarms.sound("disk", "Die Platte ist voll.")
+    upkeep.Upkeep(minute=float("inf")).second()
+    assert any("Die Platte ist voll." in subject for subject, _body in mails)
+
+
+@pytest.mark.usefixtures("districts", "quiet")
+def test_a_channel_that_left_the_settings_ends_its_deliveries_and_stops_nothing(
+    settings: Any, author: User, approver: User
+) -> None:
+    fake = {"adapter": "tests.channels.fakes.Own", "rehearsal": False}
+    settings.CHANNELS = settings.CHANNELS | {"own": fake, "gone": fake}
+    message = city.released(author, approver)
+    fanout.plan(message.pk)
+    claimed = Delivery.objects.get(channel="gone")
+    assert fanout.claim(claimed.pk)
+    Delivery.objects.filter(pk=claimed.pk).update(lease_until=Now() - dt.timedelta(seconds=1))
+    Delivery.objects.update(due_at=Now() - dt.timedelta(minutes=1))
+    settings.CHANNELS = {name: entry for name, entry in settings.CHANNELS.items() if name != "gone"}
+    jobs.sweep(patience=5)
+    states = dict(Delivery.objects.values_list("channel", "state"))
+    assert states == {"page": State.DONE, "feed": State.DONE, "own": State.DONE, "gone": State.UNCLEAR}
+    Delivery.objects.filter(channel="gone").update(state=State.WAITING, due_at=Now() - dt.timedelta(minutes=1))
+    jobs.sweep(patience=5)
+    assert Delivery.objects.get(channel="gone").state == State.FAILED
