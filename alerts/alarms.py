@@ -6,6 +6,7 @@ import logging
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -15,6 +16,9 @@ from .models import Alarm, Message
 from .people import Refused
 
 log = logging.getLogger(__name__)
+
+BREAK_GLASS = "break-glass "
+"""How the cause of such an alarm begins; the message's identifier follows."""
 
 
 def sound(key: str, text: str, link: str = "") -> None:
@@ -40,8 +44,8 @@ def put_aside(alarm_id: int, by: User) -> None:
     """An officer has seen it and ends it."""
     with transaction.atomic():
         alarm = Alarm.objects.select_for_update().get(pk=alarm_id)
-        if alarm.key.startswith("break-glass ") and Message.objects.filter(
-            identifier=alarm.key.removeprefix("break-glass "), break_glass_by=by
+        if alarm.key.startswith(BREAK_GLASS) and Message.objects.filter(
+            identifier=alarm.key.removeprefix(BREAK_GLASS), break_glass_by=by
         ):
             raise Refused(_("Another officer looks at what you released alone, and ends this alarm."))
         if alarm.ended_at is None:
@@ -54,13 +58,20 @@ def open_alarms() -> list[Alarm]:
 
 
 def tell() -> None:
-    """Mail what has not been told yet; upkeep calls this. A mail that fails stays owed."""
-    for alarm in Alarm.objects.filter(told_at__isnull=True, ended_at__isnull=True).order_by("pk")[:20]:
+    """Mail what has not been told yet; upkeep calls this. A mail that fails stays owed.
+
+    Break-glass is told to every approver, and also when somebody has put its alarm aside meanwhile.
+    """
+    owed = Alarm.objects.filter(told_at__isnull=True)
+    for alarm in owed.filter(Q(ended_at__isnull=True) | Q(key__startswith=BREAK_GLASS)).order_by("pk")[:20]:
+        if not Alarm.objects.filter(pk=alarm.pk, told_at__isnull=True).update(told_at=timezone.now()):
+            continue  # another upkeep is at it
         with override("de"):
             subject = _("Belfry alarm: {text}").format(text=" ".join(alarm.text.split())[:120])
         try:
-            ports.notify(subject, alarm.text + (f"\n\n{alarm.link}" if alarm.link else ""))
+            body = alarm.text + (f"\n\n{alarm.link}" if alarm.link else "")
+            ports.notify(subject, body, approvers=alarm.key.startswith(BREAK_GLASS))
         except OSError as error:  # smtplib's errors and sockets' are OSError
+            Alarm.objects.filter(pk=alarm.pk).update(told_at=None)
             log.warning("alarm mail failed: %s", type(error).__name__)
             return
-        Alarm.objects.filter(pk=alarm.pk).update(told_at=timezone.now())

@@ -269,7 +269,7 @@ def break_glass(draft_id: int, version: int, reason: str, by: User) -> Message:
         message = _write_message(_locked(draft_id), alone=(by, reason.strip()))
         with override("de"):
             alarms.sound(
-                f"break-glass {message.identifier}",
+                f"{alarms.BREAK_GLASS}{message.identifier}",
                 _("{officer} released an alert alone (break-glass). Reason: {reason}").format(
                     officer=by.get_username(), reason=reason.strip()
                 ),
@@ -292,6 +292,15 @@ def release_due() -> int:
         except Exception:
             log.exception("draft %s can't be released; the others go on", pk)
     return count
+
+
+def lapse_scheduled(reason: str) -> None:
+    """Lapse what was approved for a set time; after a restore, since it may have gone out already."""
+    for pk in Draft.objects.filter(state=DraftState.APPROVED, plan=ReleasePlan.AT).values_list("pk", flat=True):
+        with transaction.atomic():
+            draft = _locked(pk)
+            if draft.state == DraftState.APPROVED:
+                _lapse(draft, reason)
 
 
 def lapse_overdue() -> int:
@@ -382,6 +391,8 @@ def _gone(draft: Draft, now: dt.datetime) -> str:
         return _("The end of the warning has passed meanwhile.")
     if content.next_by is not None and content.next_by <= now:
         return _("The time promised for the next message has passed meanwhile.")
+    if draft.state == DraftState.SUBMITTED and draft.release_at is not None and draft.release_at <= now:
+        return _("The time set for its release has passed before it was approved.")
     return ""
 
 

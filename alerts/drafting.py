@@ -37,10 +37,17 @@ from .terms import (
 
 LIMITS = {"event": 80, "headline": 160, "description": 6000, "instruction": 4000, "short": 400}
 OTHER_LIMITS = {"place": 120, "contact": 200, "web": 500, "note": 200}
-# What can reorder or hide text (Unicode TR 36): refused, since what is read must be what is there.
-HIDDEN = set("\u200b\u2060\ufeff\u00ad") | {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+# What can reorder or hide text (Unicode TR 36) is refused, since what is read must be what is there: all format
+# characters and line separators, but for joiners, and for direction marks in text that runs from right to left
+JOINERS = {"\u200c", "\u200d"}
+MARKS = {"\u200e", "\u200f", "\u061c"}
 GAP = re.compile(r"\{[^{}\n]{1,40}\}")
-URL = re.compile(r"(?:https?://|www\.)[^\s<>\"']+", re.IGNORECASE)
+URL = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"']+"
+    r"|(?<![@\w.-])(?:[a-z0-9-]+\.)+[a-z]{2,}(?=/)[^\s<>\"']*"
+    r"|(?<![@\w.-])(?:[a-z0-9-]+\.)+(?:de|com|org|net|info|eu|io|app|link|ly|biz|ru|cn|to|me)\b",
+    re.IGNORECASE,
+)
 
 
 class Overwritten(Refused):
@@ -306,7 +313,7 @@ def _plain(field: str, name: str, value: str, limit: int) -> Iterator[Fault]:
             "control",
             where + _("holds invisible control characters. Type the text anew or paste it as plain text."),
         )
-    if any(letter in HIDDEN for letter in value):
+    if _hidden(value):
         yield Fault(
             field,
             "hidden",
@@ -324,6 +331,16 @@ def _plain(field: str, name: str, value: str, limit: int) -> Iterator[Fault]:
                     host=host
                 ),
             )
+
+
+def _hidden(value: str) -> bool:
+    """Whether a text holds characters that nobody sees and that change what is read."""
+    found = {letter for letter in value if unicodedata.category(letter) in {"Cf", "Zl", "Zp"}} - JOINERS
+    if found & MARKS and any(
+        unicodedata.bidirectional(letter) in {"R", "AL"} for letter in value if letter not in MARKS
+    ):
+        found -= MARKS
+    return bool(found)
 
 
 def _codes(content: Content, kind: str) -> Iterator[Fault]:
@@ -363,8 +380,10 @@ def _times(content: Content, now: dt.datetime, *, drill: bool) -> Iterator[Fault
         yield Fault(
             "next_by", "next-late", _("The next message is promised for after the end of this one."), hard=False
         )
-    if content.effective and content.expires and content.effective >= content.expires:
-        yield Fault("effective", "order", _("It ends before it begins."))
+    for field in ("effective", "onset"):
+        begins = getattr(content, field)
+        if begins and content.expires and begins >= content.expires:
+            yield Fault(field, "order", _("It ends before it begins."))
 
 
 def subject(draft: Draft) -> str:

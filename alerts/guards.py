@@ -66,3 +66,50 @@ def statements(vendor: str, table: str, frozen: Iterable[str], once: Iterable[st
             f"WHEN (OLD.\"{column}\"::text <> '') EXECUTE FUNCTION belfry_refuse()"
         )
     return made
+
+
+APPROVED = {
+    "sqlite": [
+        "DROP TRIGGER IF EXISTS alerts_message_approved",
+        (
+            "CREATE TRIGGER alerts_message_approved BEFORE INSERT ON alerts_message WHEN NEW.approval_id IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM alerts_part WHERE id = NEW.approval_id AND draft_id = NEW.draft_id "
+            "AND part = 'approved') BEGIN SELECT RAISE(ABORT, 'alerts_message: not an approval of its draft'); END"
+        ),
+        "DROP TRIGGER IF EXISTS alerts_part_approves_once",
+        (
+            "CREATE TRIGGER alerts_part_approves_once BEFORE UPDATE ON alerts_part "
+            "WHEN (NEW.part = 'approved') <> (OLD.part = 'approved') "
+            "BEGIN SELECT RAISE(ABORT, 'alerts_part: an approval is a row of its own'); END"
+        ),
+    ],
+    "postgresql": [
+        (
+            "CREATE OR REPLACE FUNCTION belfry_approved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF NEW.approval_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM alerts_part WHERE id = NEW.approval_id "
+            "AND draft_id = NEW.draft_id AND part = 'approved') THEN RAISE EXCEPTION "
+            "'alerts_message: not an approval of its draft' USING ERRCODE = 'integrity_constraint_violation'; "
+            "END IF; RETURN NEW; END $$"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER alerts_message_approved BEFORE INSERT ON alerts_message "
+            "FOR EACH ROW EXECUTE FUNCTION belfry_approved()"
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION belfry_own_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE EXCEPTION 'alerts_part: an approval is a row of its own' "
+            "USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER alerts_part_approves_once BEFORE UPDATE ON alerts_part FOR EACH ROW "
+            "WHEN ((NEW.part = 'approved') <> (OLD.part = 'approved')) EXECUTE FUNCTION belfry_own_row()"
+        ),
+    ],
+}
+"""A message's approval is an approving part of its own draft, and no other part turns into one."""
+
+
+def install_approved(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        for statement in APPROVED[connection.vendor]:
+            cursor.execute(statement)

@@ -41,9 +41,12 @@ class Progress(Protocol):
 
 
 class Notify(Protocol):
-    """Mail an alarm to the officers on the roster, without RQ. Raises on failure, so that it is tried again."""
+    """Mail an alarm to the officers on the roster, without RQ; to all ``approvers`` as well where asked.
 
-    def __call__(self, subject: str, body: str) -> None: ...
+    Raises OSError on failure, so that it is tried again.
+    """
+
+    def __call__(self, subject: str, body: str, *, approvers: bool = False) -> None: ...
 
 
 class CannotCompose(Exception):
@@ -65,6 +68,6 @@ def progress(message_id: int) -> list[dict[str, Any]]:
     return port(message_id)
 
 
-def notify(subject: str, body: str) -> None:
+def notify(subject: str, body: str, *, approvers: bool = False) -> None:
     port: Notify = import_string(settings.ALERTS_NOTIFY)
-    port(subject, body)
+    port(subject, body, approvers=approvers)

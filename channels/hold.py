@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from alerts import alarms, audit
+from alerts import alarms, approval, audit
 from alerts.models import AuditEntry
 
 from .models import Delivery, Heartbeat, Hold, State
@@ -46,6 +46,7 @@ def hold(reason: str) -> None:
                 lease_until=None,
                 words=_("The database was restored from a backup: whether this went out is not known."),
             )
+            approval.lapse_scheduled(_("It was approved before the restore: whether it went out since is not known."))
             audit.record(None, "held", "system", reason=reason)
     except IntegrityError:
         return  # held already
@@ -67,7 +68,10 @@ def resume(by: User | None) -> bool:
 
 
 def look() -> None:
-    """Compare the database with the bookmark, once at the start of upkeep; hold where it has gone back."""
+    """Compare the database with the bookmark, in each round of upkeep; hold where it has gone back, then note its end.
+
+    In each round: a replica may take over, or a backup be restored, under an upkeep that runs on.
+    """
     number, value = _read()
     with override("de"):
         if number and not AuditEntry.objects.filter(number=number, hash=value).exists():

@@ -1,17 +1,22 @@
 """Mail to the officers on the roster, sent here and now, without RQ."""
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 
 
-def notify(subject: str, body: str) -> None:
+def notify(subject: str, body: str, *, approvers: bool = False) -> None:
     """Mail an alarm (``alerts.ports.Notify``): to BELFRY_ROSTER, else to every active officer with an address.
 
-    Raises OSError (smtplib's errors are such) where the mail server does not take it.
+    With ``approvers``, to all who may approve as well. Raises OSError (smtplib's errors are such)
+    where the mail server does not take it.
     """
-    roster = settings.ROSTER or list(
-        get_user_model().objects.filter(is_active=True, is_staff=True).exclude(email="").values_list("email", flat=True)
-    )
-    if roster:
-        EmailMessage(subject, body, to=[settings.DEFAULT_FROM_EMAIL], bcc=roster).send()
+    officers = User.objects.filter(is_active=True, is_staff=True).exclude(email="")
+    told = set(settings.ROSTER or officers.values_list("email", flat=True))
+    if approvers:
+        holders = User.objects.with_perm(
+            "alerts.approve_draft", include_superusers=False, backend="alerts.desk.people.OfficerBackend"
+        )
+        told |= set(holders.exclude(email="").values_list("email", flat=True))
+    if told:
+        EmailMessage(subject, body, to=[settings.DEFAULT_FROM_EMAIL], bcc=sorted(told)).send()

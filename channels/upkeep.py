@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from functools import partial
 
 import django_rq
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -26,6 +29,8 @@ from .models import Heartbeat
 
 log = logging.getLogger(__name__)
 
+SOON = dt.timedelta(minutes=10)
+"""So long before a promised message, the desk is reminded."""
 SKEW = 5.0
 """Seconds that two clocks may differ."""
 
@@ -36,14 +41,13 @@ class Upkeep:
 
     redis_gone: float | None = None
     minute: float = 0.0
-    looked: bool = False
+    mails: threading.Thread | None = None
 
     def second(self) -> None:
         """One round: releases, lapses, sweep, alarms, heartbeat."""
         with override("de"):
-            if not self.looked:
+            with jobs.going_on("bookmark"):
                 hold.look()
-                self.looked = True
             fanout.beat("upkeep")
             for name, step in self.steps():
                 with jobs.going_on(name):
@@ -65,9 +69,13 @@ class Upkeep:
             yield "promises", remind
             yield "clocks", look_at_clock
             yield "twins", watch.look_for_twins
-            yield "end of the record", tell_the_head
-        yield "alarms", alarms.tell
-        yield "bookmark", hold.note
+        yield "mails", self.send_mails
+
+    def send_mails(self) -> None:
+        """Mails in a thread of their own: a mail server that hangs must not hold up an alert."""
+        if self.mails is None or not self.mails.is_alive():
+            self.mails = threading.Thread(target=send_mails, daemon=True)
+            self.mails.start()
 
     def look_at_redis(self) -> None:
         """Sound an alarm when Redis has not answered for a while, and end it when it does again."""
@@ -95,6 +103,19 @@ def _refresh(name: str, refresh: Callable[[], None]) -> None:
         refresh()
     except ChannelError as error:
         log.warning("refresh of %s: %s", name, error)
+
+
+def send_mails() -> None:
+    """What is owed to the roster: alarms, and once a day the end of the record."""
+    try:
+        with override("de"):
+            for name, step in (("alarms", alarms.tell), ("end of the record", tell_the_head)):
+                with jobs.going_on(name):
+                    step()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database: %s", type(error).__name__)
+    finally:
+        connection.close()
 
 
 def look_at_clock() -> None:
@@ -131,7 +152,7 @@ def tell_the_head() -> None:
 
 
 def remind() -> None:
-    """An alarm for each live alert whose promised next message is overdue; ended when it has come."""
+    """An alarm for each live alert whose promised next message is due soon or overdue; ended when it has come."""
     now = timezone.now()
     live = Alert.objects.filter(status=Status.ACTUAL, latest__expires__gt=now).exclude(latest__msg_type=MsgType.CANCEL)
     overdue = set()
@@ -139,9 +160,15 @@ def remind() -> None:
         if alert.latest is None:
             continue
         promised = alert.latest.content.next_by
-        key = f"overdue {alert.latest.identifier}"
-        if promised is not None and promised <= now:
-            overdue.add(key)
+        if promised is None or promised > now + SOON:
+            continue
+        key = f"{'overdue' if promised <= now else 'due'} {alert.latest.identifier}"
+        overdue.add(key)
+        link = f"{settings.ADDRESS}/desk/"
+        if promised > now:
+            text = _("A message is promised for {time}. Write it now, even if nothing has changed.")
+            alarms.sound(key, text.format(time=moment(promised)), link=link)
+        else:
             alarms.sound(
                 key,
                 _(
@@ -150,5 +177,5 @@ def remind() -> None:
                 link=f"{settings.ADDRESS}/desk/",
             )
     for alarm in alarms.open_alarms():
-        if alarm.key.startswith("overdue ") and alarm.key not in overdue:
+        if alarm.key.startswith(("due ", "overdue ")) and alarm.key not in overdue:
             alarms.end(alarm.key)

@@ -273,6 +273,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("100 KB", {"place": "x" * 100_000}, "too-long"),
     ("radius of 500 km", {"circles": (Circle(51.33, 12.37, 500.0),)}, "radius"),
     ("a link elsewhere", {"contact": "https://belfry-warnung.example.org/"}, "link"),
+    ("a bare link elsewhere", {"contact": "belfry-warnung.com/jetzt"}, "link"),
+    ("a tag character", {"place": "Markt\U000e0041platz"}, "hidden"),
+    ("a line separator", {"place": "Markt\u2028platz"}, "hidden"),
+    ("a direction mark in German", {"place": "Markt\u200fplatz"}, "hidden"),
+    ("onset after its end", {"onset": dt.datetime(2035, 1, 1, tzinfo=dt.UTC)}, "order"),
     ("no place", {"place": " "}, "no-place"),
     ("no facts time", {"facts_at": None}, "no-facts-time"),
 ]
@@ -369,3 +374,40 @@ def test_released_rows_never_change(author: User, approver: User) -> None:
     ):
         with pytest.raises(DatabaseError, match="rows never change"), transaction.atomic():
             change()
+
+
+def test_marks_and_joiners_that_a_script_needs_are_no_fault(author: User) -> None:
+    fine = (
+        "מרכז\u200f העיר",
+        "خانه\u200cها",
+        "👩\u200d🚒 Feuerwache",
+        "Rathaus, z.B. Hof. Am Markt 3.Stock",
+        "lage@stadt.example",
+    )
+    for place in fine:
+        draft = city.submitted(author, place=place)
+        assert draft.content.place == place
+
+
+def test_a_scheduled_release_approved_too_late_lapses(author: User, approver: User) -> None:
+    draft = city.submitted(author, plan=ReleasePlan.AT, release_at=timezone.now() + dt.timedelta(minutes=1))
+    with _clock(dt.timedelta(minutes=50)), pytest.raises(approval.Overtaken):
+        approval.approve(draft.pk, draft.digest, approver)
+    assert Draft.objects.get().state == DraftState.LAPSED
+
+
+def test_the_database_refuses_a_part_that_turns_into_an_approval(author: User) -> None:
+    draft = city.submitted(author)
+    with pytest.raises(DatabaseError, match="row of its own"), transaction.atomic():
+        Part.objects.filter(draft=draft).update(part=PartKind.APPROVED)
+
+
+def test_the_database_refuses_a_message_that_cites_another_part(author: User, approver: User) -> None:
+    message = city.released(author, approver)
+    other = city.submitted(author)
+    forged = Message.objects.get(pk=message.pk)
+    forged.pk, forged.identifier, forged.draft, forged.base, forged.number = None, "forged", other, message, 2
+    for part in (Part.objects.get(draft=other), message.approval):
+        forged.approval = part
+        with pytest.raises(DatabaseError, match="not an approval"), transaction.atomic():
+            forged.save(force_insert=True)

@@ -21,6 +21,7 @@ def run() -> Tables:
         belfry.web()
         belfry.act("past", str(FEW))
         belfry.manage("rebuild_site")
+        belfry.act("publishing", "25")  # fills the feeds, so that both measurements list as much
         few = belfry.act("publishing", str(TIMES))["spent"]
         belfry.act("past", str(MANY - FEW - TIMES))
         belfry.manage("rebuild_site")

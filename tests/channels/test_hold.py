@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.utils import timezone
 
-from alerts import audit
+from alerts import approval, audit
 from alerts.models import Alarm
 from alerts.terms import Kind
 from channels import fanout, hold, jobs
@@ -64,6 +65,30 @@ def test_what_was_unclear_stays_so_after_resuming(author: User, approver: User) 
     jobs.sweep(patience=0)
     assert delivery(message, "own").state == State.UNCLEAR
     assert not fakes.sent["own"]
+
+
+def test_a_restore_under_an_upkeep_that_runs_on_is_noticed(author: User, approver: User, bookmark: Path) -> None:
+    city.released(author, approver)
+    hold.look()
+    hold.look()
+    assert not hold.held()
+    number, _value = audit.head()
+    bookmark.write_text(f"{number + 3}:{'f' * 64}\n")
+    hold.look()
+    assert hold.held()
+
+
+def test_what_was_approved_for_a_set_time_lapses_with_a_hold(author: User, approver: User) -> None:
+    draft = city.submitted(author, plan="at", release_at=timezone.now() + dt.timedelta(hours=1))
+    approval.approve(draft.pk, draft.digest, approver)
+    hold.hold("Probe")
+    hold.resume(None)
+    draft.refresh_from_db()
+    assert draft.state == "lapsed"
+    with pytest.MonkeyPatch.context() as patch:
+        real = timezone.now
+        patch.setattr(timezone, "now", lambda: real() + dt.timedelta(hours=2))
+        assert approval.release_due() == 0
 
 
 def test_holding_twice_is_one_hold() -> None:

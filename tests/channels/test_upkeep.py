@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def mails(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("alerts.ports.notify", lambda subject, body: sent.append((subject, body)))
+    monkeypatch.setattr("alerts.ports.notify", lambda subject, body, **_options: sent.append((subject, body)))
     return sent
 
 
@@ -42,13 +43,17 @@ def test_a_promise_not_kept_is_an_alarm_until_the_message_comes(
     message = city.released(author, approver)
     upkeep.remind()
     assert not Alarm.objects.exists()
+    with pytest.MonkeyPatch.context() as patch:
+        later(patch, dt.timedelta(minutes=52))
+        upkeep.remind()
+        assert Alarm.objects.get().key == f"due {message.identifier}"
     later(monkeypatch, dt.timedelta(minutes=61))
     upkeep.remind()
     upkeep.remind()
-    assert Alarm.objects.get().key == f"overdue {message.identifier}"
+    assert Alarm.objects.get(ended_at__isnull=True).key == f"overdue {message.identifier}"
     city.followed(message, Kind.UPDATE, author, approver)
     upkeep.remind()
-    assert Alarm.objects.get().ended_at is not None
+    assert not Alarm.objects.filter(ended_at__isnull=True).exists()
 
 
 def test_clocks_that_differ_are_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,11 +153,24 @@ def test_one_step_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, mai
         raise ZeroDivisionError
 
     monkeypatch.setattr("alerts.approval.lapse_overdue", broken)
-    monkeypatch.setattr("channels.hold.look", lambda: None)
-    monkeypatch.setattr("channels.hold.note", lambda: None)
+    monkeypatch.setattr("channels.hold.look", broken)
+    monkeypatch.setattr("channels.upkeep.Upkeep.send_mails", lambda _upkeep: alarms.tell())
     alarms.sound("disk", "Die Platte ist voll.")
     upkeep.Upkeep(minute=float("inf")).second()
     assert any("Die Platte ist voll." in subject for subject, _body in mails)
+
+
+def test_a_mail_server_that_hangs_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, started = threading.Event(), []
+    monkeypatch.setattr("channels.upkeep.send_mails", lambda: (started.append(1), hangs.wait(30)))
+    monkeypatch.setattr("channels.hold.look", lambda: None)
+    process = upkeep.Upkeep(minute=float("inf"))
+    process.second()
+    process.second()
+    assert started == [1], "the second round went by while the first mail still hung"
+    hangs.set()
+    assert process.mails is not None
+    process.mails.join()
 
 
 @pytest.mark.usefixtures("districts", "quiet")
@@ -174,3 +192,18 @@ def test_a_channel_that_left_the_settings_ends_its_deliveries_and_stops_nothing(
     Delivery.objects.filter(channel="gone").update(state=State.WAITING, due_at=Now() - dt.timedelta(minutes=1))
     jobs.sweep(patience=5)
     assert Delivery.objects.get(channel="gone").state == State.FAILED
+
+
+@pytest.mark.usefixtures("districts", "quiet")
+def test_break_glass_is_mailed_to_every_approver_even_when_put_aside_at_once(
+    settings: Any, mailoutbox: list[Any], author: User
+) -> None:
+    settings.ROSTER = ["lagezentrum@city.example"]
+    chief, other = city.officer("chief", "write_draft", "break_glass"), city.officer("other", "approve_draft")
+    draft = city.drafted(chief)
+    approval.break_glass(draft.pk, draft.version, "Alle anderen sind im Einsatz.", chief)
+    alarms.put_aside(Alarm.objects.get(key__startswith="break-glass").pk, other)
+    alarms.tell()
+    alarms.tell()
+    assert [sorted(mail.bcc) for mail in mailoutbox] == [["lagezentrum@city.example", "other@city.example"]]
+    assert "im Einsatz" in mailoutbox[0].body
