@@ -415,6 +415,8 @@ def _base_id(alert_id: int) -> int | None:
 
 
 def _locked(draft_id: int) -> Draft:
+    """A draft, locked after its alert: whoever releases takes the alert first, then the draft, then the record."""
+    Alert.objects.select_for_update(of=("self",)).get(drafts=draft_id)
     return Draft.objects.select_for_update(of=("self",)).select_related("alert", "base").get(pk=draft_id)
 
 

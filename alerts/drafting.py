@@ -18,7 +18,7 @@ from django.utils.translation import override
 
 from . import areas, audit, ports, public
 from .content import Content, Text, from_json, to_json
-from .models import Alert, Draft, DraftState, Message, Part, PartKind, ReleasePlan, Template, new_slug
+from .models import OPEN, Alert, Draft, DraftState, Message, Part, PartKind, ReleasePlan, Template, new_slug
 from .notice import Notice, Rendering, notice
 from .people import NotAllowed, Refused, may
 from .terms import (
@@ -100,7 +100,7 @@ def save(
     """
     _writer(by)
     with transaction.atomic():
-        draft = Draft.objects.select_for_update().select_related("alert").get(pk=draft_id)
+        draft = Draft.objects.select_for_update(of=("self",)).select_related("alert").get(pk=draft_id)
         if draft.state not in {DraftState.DRAFT, DraftState.RETURNED, DraftState.SUBMITTED}:
             raise NotEditable(_("This draft can no longer be changed: it is “{state}”.").format(state=label(draft)))
         if draft.version != version:
@@ -194,6 +194,8 @@ def take_up(draft: Draft, by: User) -> Draft:
     if draft.state not in {DraftState.LAPSED, DraftState.WITHDRAWN}:
         raise Refused(_("Only a lapsed or withdrawn draft is taken up again."))
     alert = Alert.objects.select_related("latest").get(pk=draft.alert_id)
+    if alert.latest is None and Draft.objects.filter(alert=alert, state__in=OPEN).exists():
+        raise Refused(_("The first warning of this alert is being written again already."))
     kind = draft.kind
     if alert.latest is not None and kind == Kind.WARNING:
         kind = Kind.UPDATE
@@ -294,7 +296,7 @@ def _words(content: Content) -> Iterator[Fault]:
             yield from _plain(f"text-{language}-{field}", name, getattr(text, field), limit)
     for field, limit in OTHER_LIMITS.items():
         yield from _plain(field, "", getattr(content, field), limit)
-    if content.web and urlsplit(content.web).scheme not in {"http", "https"}:
+    if content.web and not re.fullmatch(r"https?://[^\s\\/]+(?:/[^\s\\]*)?", content.web):
         yield Fault("web", "web", _("The link must begin with https://."))
 
 
@@ -322,7 +324,9 @@ def _plain(field: str, name: str, value: str, limit: int) -> Iterator[Fault]:
     own = urlsplit(settings.ADDRESS).hostname or ""
     for url in URL.findall(value[: 4 * limit]):
         host = (urlsplit(url if "//" in url else f"//{url}").hostname or "").lower()
-        if not any(host == allowed or host.endswith(f".{allowed}") for allowed in (own, *settings.LINK_HOSTS)):
+        if "\\" in url or not any(
+            host == allowed or host.endswith(f".{allowed}") for allowed in (own, *settings.LINK_HOSTS)
+        ):
             yield Fault(
                 field,
                 "link",

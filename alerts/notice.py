@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import formats, timezone, translation
@@ -112,6 +112,8 @@ def notice(
     with translation.override(ui_language(words_language)):
         if content.exercise:
             text = exercise_text(text.event, content.place)
+            # Nothing that an officer wrote for the real case but event and place, and nobody to call
+            content = replace(content, contact="", web="", note=text.headline)
         return Notice(
             slug=slug,
             url=f"{city.address}{page_path(slug, language, fallback)}",

@@ -56,17 +56,23 @@ def restore(source: Path) -> None:
             archive.extractall(name, filter="data")
             folder = Path(name)
             _load(folder)
+            # Held before anything else can fail: what follows are files
+            call_command("migrate", verbosity=0)
+            hold.hold(_("The database was restored from a backup."))
             if (folder / "channels.toml").is_file() and not settings.CHANNELS_FILE.exists():
-                settings.CHANNELS_FILE.write_bytes((folder / "channels.toml").read_bytes())
+                _keep(settings.CHANNELS_FILE, (folder / "channels.toml").read_bytes())
             for key in sorted((folder / "keys").glob("*")) if (folder / "keys").is_dir() else []:
                 kept = settings.KEYS_DIR / key.name
-                if not kept.exists():
-                    with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                        file.write(key.read_bytes())
+                if key.is_file() and not kept.exists():
+                    _keep(kept, key.read_bytes())
     except (OSError, tarfile.TarError, sqlite3.Error, subprocess.CalledProcessError) as error:
-        raise BackupFailed(f"The backup was not restored: {_words(error)}") from error
-    call_command("migrate", verbosity=0)
-    hold.hold(_("The database was restored from a backup."))
+        raise BackupFailed(f"The backup was not restored whole: {_words(error)}") from error
+
+
+def _keep(path: Path, body: bytes) -> None:
+    """A new file that its owner alone reads."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(body)
 
 
 def _dump(folder: Path) -> Path:

@@ -27,6 +27,9 @@ SIZE = 5000
 """Recipients of one batch: RQ's own cost falls under two per cent (facts on fan-out)."""
 PASSES = 5
 """After so many passes, a recipient that is still refused temporarily has failed."""
+TRIES = 20
+"""After so many workers were lost over a batch, it has failed."""
+
 STATES = {
     "accepted": Recipient.State.ACCEPTED,
     "temporary": Recipient.State.TEMPORARY,
@@ -138,6 +141,8 @@ def checkpoint(batch: Batch, token: str, outcomes: Sequence[Outcome]) -> bool:
 def settle(batch: Batch, token: str, *, words: str = "", state: str = State.DONE) -> bool:
     """End a batch, or send it on another pass over those refused temporarily; then its delivery, if it was the last."""
     with transaction.atomic():
+        # Of two last batches that settle at once, the second sees the first and closes the delivery
+        Delivery.objects.select_for_update().get(pk=batch.delivery_id)
         left = _of(batch).filter(state=Recipient.State.TEMPORARY)
         if state == State.DONE and left.exists():
             if batch.again + 1 < PASSES:
@@ -202,12 +207,24 @@ def take_back(batch: Batch, *, idempotent: bool) -> None:
     """A lost worker's batch waits anew. What it held goes again, or is unclear where that would send twice."""
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, state=State.SENDING, lease=batch.lease)
+        if batch.tries >= TRIES:
+            words = _("Unexpected fault in the channel, again and again. The administrator finds it in the log.")
+            if mine.update(state=State.FAILED, lease="", lease_until=None, words=words):
+                close(batch.delivery_id)
+            return
         if not mine.update(state=State.WAITING, lease="", lease_until=None, due_at=Now(), rung_at=None):
             return
         if not idempotent:
             doubtful(batch).update(
                 state=Recipient.State.UNCLEAR, words=_("The worker was lost while sending: it may have arrived.")
             )
+
+
+def unclosed() -> list[int]:
+    """Deliveries that no batch carries any more: a worker died between its last batch and them."""
+    open_batch = Batch.objects.filter(delivery=OuterRef("pk"), state__in=OPEN)
+    rows = Delivery.objects.filter(~Exists(open_batch), state=State.SENDING, lease=BY_BATCHES)
+    return list(rows.values_list("pk", flat=True)[:100])
 
 
 def unrung() -> list[Batch]:

@@ -7,6 +7,7 @@ later write asks for that token. All times here are the database's.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import random
 import secrets
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from alerts import audit
 from alerts.models import Alert, Message, ReleasePlan
@@ -29,10 +31,13 @@ from alerts.terms import Kind, MsgType, Severity, Status
 from . import registry
 from .models import BY_BATCHES, MOVES, Attempt, Batch, Delivery, Heartbeat, Hold, Post, State
 
+log = logging.getLogger(__name__)
+
 RING_AGAIN = dt.timedelta(seconds=10)
 """After this long without being claimed, a delivery is rung again."""
-MOST_WAIT = 300.0
-"""Seconds: the longest pause between two tries; five for the city's own page and feeds."""
+REMOVED = gettext_lazy("The channel was removed from the settings after submission.")
+MOST_WAIT, MOST_SITE_WAIT = 300.0, 5.0
+"""Seconds: the longest pause between two tries; elsewhere, and for the city's own page and feeds."""
 
 
 def plan(message_id: int) -> list[Delivery]:
@@ -44,7 +49,8 @@ def plan(message_id: int) -> list[Delivery]:
     message = Message.objects.select_related("alert").get(pk=message_id)
     composed = RenderingRow.objects.filter(draft=message.draft_id, round=message.round).order_by("pk")
     with transaction.atomic():
-        for name in dict.fromkeys(composed.values_list("channel", flat=True)):
+        names = dict.fromkeys(composed.values_list("channel", flat=True))
+        for name in names:
             _owe(message, name)
         older = Delivery.objects.filter(message__alert=message.alert_id, message__number__lt=message.number, site=False)
         _end_waiting(older, State.SUPERSEDED, _("A newer message took its place."))
@@ -52,24 +58,38 @@ def plan(message_id: int) -> list[Delivery]:
 
 
 def _owe(message: Message, name: str) -> None:
-    if name not in settings.CHANNELS:
-        defaults: dict[str, Any] = {
-            "queue": "city",
-            "city": False,
-            "state": State.LEFT_OUT,
-            "due_at": Now(),
-            "words": _("The channel was removed from the settings after submission."),
-        }
+    left_out = {"queue": "city", "city": False, "state": State.LEFT_OUT, "due_at": Now()}
+    if not registry.configured(name):
+        defaults: dict[str, Any] = left_out | {"words": REMOVED}
     else:
-        channel = registry.channel(name)
-        defaults = {
-            "queue": queue_of(message, site=channel.site, city=channel.city),
-            "city": channel.city,
-            "site": channel.site,
-            "rehearsal": not channel.site and (registry.rehearsal(name) or message.status != Status.ACTUAL),
-            "due_at": Now(),
-        }
+        try:
+            defaults = _defaults(message, name)
+        except (ImportError, TypeError, ValueError) as error:
+            # One channel that can't be made must not keep a message from all others
+            log.error("channel %s can't be made: %s", name, error)
+            defaults = left_out | {"words": _("The channel can't be made: manage.py check says why.")}
     Delivery.objects.get_or_create(message=message, channel=name, defaults=defaults)
+
+
+def _defaults(message: Message, name: str) -> dict[str, Any]:
+    channel = registry.channel(name)
+    found: dict[str, Any] = {
+        "queue": queue_of(message, site=channel.site, city=channel.city),
+        "city": channel.city,
+        "site": channel.site,
+        "rehearsal": not channel.site and (registry.rehearsal(name) or message.status != Status.ACTUAL),
+        "due_at": Now(),
+    }
+    if (
+        not channel.site
+        and Hold.objects.filter(ended_at__isnull=True, since__gt=message.sent + dt.timedelta(seconds=1)).exists()
+    ):
+        # It was released before the restore, and perhaps carried out since
+        found |= {
+            "state": State.UNCLEAR,
+            "words": _("It was released before the restore: whether it went out is not known."),
+        }
+    return found
 
 
 def queue_of(message: Message, *, site: bool, city: bool) -> str:
@@ -160,6 +180,7 @@ def settle(delivery_id: int, token: str, result: Result, *, idempotent: bool, si
             change |= {"state": State.DONE, "done_at": Now()}
         elif again:
             wait = pause(delivery.tries, site=site) if result.after is None else result.after
+            wait = min(wait, MOST_SITE_WAIT) if site else wait  # whatever a proxy asks for
             change |= {"state": State.WAITING, "due_at": _later(wait), "rung_at": None}
         else:
             lost = result.result in {Attempt.Result.UNCERTAIN, Attempt.Result.LOST}
@@ -172,8 +193,25 @@ def settle(delivery_id: int, token: str, result: Result, *, idempotent: bool, si
 
 def pause(tries: int, *, site: bool = False) -> float:
     """Seconds until the next try: doubling, with jitter of half to one and a half."""
-    most = 5.0 if site else MOST_WAIT
+    most = MOST_SITE_WAIT if site else MOST_WAIT
     return float(min(0.5 * 2 ** min(tries, 12), most) * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
+
+
+def may_go_on(message_id: int) -> bool:
+    """Whether a message may still go out elsewhere than on the page: no newer one is out, and nothing is held."""
+    newest = Alert.objects.filter(latest_id=message_id).exists()
+    return newest and not Hold.objects.filter(ended_at__isnull=True).exists()
+
+
+def stop(delivery_id: int, token: str) -> None:
+    """Let go of a claimed delivery between two languages: superseded, or unclear where the system is held."""
+    mine = Delivery.objects.filter(pk=delivery_id, state=State.SENDING, lease=token)
+    if Hold.objects.filter(ended_at__isnull=True).exists():
+        words = _("The system was held while this was going out.")
+        mine.update(state=State.UNCLEAR, words=words, lease="", lease_until=None)
+    else:
+        words = _("A newer message took its place.")
+        mine.update(state=State.SUPERSEDED, words=words, lease="", lease_until=None)
 
 
 def open_if_live(message_id: int) -> bool:
@@ -225,6 +263,14 @@ def _by_hand(delivery_id: int, state: str, by: User, action: str, **change: Any)
             or (delivery.site and state == State.LEFT_OUT)
         ):
             raise Refused(_("That is not possible for this delivery now. Load the page anew."))
+        if state == State.WAITING:
+            if not delivery.site and not may_go_on(delivery.message_id):
+                raise Refused(
+                    _("A newer message of this alert is out, or the system is held: this one does not go again.")
+                )
+            Batch.objects.filter(delivery=delivery_id, state__in=[State.FAILED, State.LEFT_OUT]).update(
+                state=State.WAITING, due_at=Now(), rung_at=None, tries=0
+            )
         Delivery.objects.filter(pk=delivery_id, state=delivery.state).update(state=state, **change)
         audit.record(by, action, f"delivery {delivery_id}", channel=delivery.channel, message=delivery.message_id)
 
@@ -261,8 +307,10 @@ def end_expired() -> int:
 def _end_waiting(rows: QuerySet[Delivery], state: str, words: str) -> int:
     """End what waits among these deliveries, and what waits in their batches; what is being sent ends by itself."""
     ended = rows.filter(state=State.WAITING).update(state=state, words=words)
-    carried = list(rows.filter(state=State.SENDING, lease=BY_BATCHES).values_list("pk", flat=True))
-    if carried:
+    with transaction.atomic():
+        # Locked as in batches.settle: of two that end at once, the second sees the first
+        mine = rows.filter(state=State.SENDING, lease=BY_BATCHES).select_for_update(of=("self",)).order_by("pk")
+        carried = [row.pk for row in mine]
         Batch.objects.filter(delivery__in=carried, state=State.WAITING).update(state=state, words=words)
         working = Batch.objects.filter(delivery__in=carried, state=State.SENDING).values("delivery")
         over = Delivery.objects.filter(pk__in=carried, lease=BY_BATCHES).exclude(pk__in=working)

@@ -27,6 +27,9 @@ from .models import Attempt, Batch, Delivery, Post, State
 
 log = logging.getLogger(__name__)
 
+BUDGET = 5.0
+"""Seconds of a round that upkeep spends on what no worker took."""
+
 
 def ring(message_id: int) -> None:
     """Tell the workers that a message is owed (``alerts.ports.Ring``); never raises for a missing Redis."""
@@ -77,10 +80,8 @@ def deliver(delivery_id: int) -> None:
     result = fanout.Result(Attempt.Result.ACCEPTED)
     with override("de"):  # what is stored for officers is stored in the city's first language
         try:
-            for rendering in _owed(delivery):
-                if not _publish(channel, delivery, rendering, token):
-                    log.warning("delivery %s: lease lost, stopping", delivery_id)
-                    return
+            if not _all_languages(channel, delivery, token):
+                return
         except Temporary as error:
             result = fanout.Result(Attempt.Result.TEMPORARY, str(error), after=error.after)
         except Permanent as error:
@@ -99,10 +100,31 @@ def deliver(delivery_id: int) -> None:
         _after(delivery, spent)
 
 
+def _all_languages(channel: Publisher, delivery: Delivery, token: str) -> bool:
+    """Hand over every language that is still owed. False where the delivery is no longer this worker's."""
+    failed: Temporary | None = None
+    for rendering in _owed(delivery):
+        if not channel.site and not fanout.may_go_on(delivery.message_id):
+            fanout.stop(delivery.pk, token)
+            return False
+        try:
+            held = _publish(channel, delivery, rendering, token)
+        except Temporary as error:
+            if not channel.site:
+                raise
+            failed = failed or error  # one language that fails must not keep the others off the page
+            continue
+        if not held:
+            log.warning("delivery %s: lease lost, stopping", delivery.pk)
+            return False
+    if failed is not None:
+        raise failed
+    return True
+
+
 def _refuse(delivery: Delivery, token: str) -> None:
     """A channel that was removed from the settings after it was planned for."""
-    words = _("The channel was removed from the settings after submission.")
-    result = fanout.Result(Attempt.Result.PERMANENT, words)
+    result = fanout.Result(Attempt.Result.PERMANENT, str(fanout.REMOVED))
     if fanout.settle(delivery.pk, token, result, idempotent=False, site=delivery.site):
         _after(delivery, result)
 
@@ -127,15 +149,14 @@ def send_batch(batch_id: int) -> None:
         return
     batch = Batch.objects.select_related("delivery__message__alert").get(pk=batch_id)
     if not registry.configured(batch.delivery.channel):
-        words = _("The channel was removed from the settings after submission.")
-        batches.settle(batch, token, state=State.FAILED, words=words)
+        batches.settle(batch, token, state=State.FAILED, words=str(fanout.REMOVED))
         return
     channel = registry.channel(batch.delivery.channel)
     if not isinstance(channel, Broadcaster):
         raise TypeError(f"{batch.delivery.channel} is no Broadcaster")
-    rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
     with override("de"):
         try:
+            rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
             while _next_checkpoint(channel, batch, rendering, token):
                 if batches.overtaken(batch):
                     words = _("A newer message took its place.")
@@ -287,11 +308,16 @@ def sweep(*, patience: float) -> int:
             batches.take_back(batch, idempotent=again)
     with going_on("expired deliveries"):
         fanout.end_expired()
+    for delivery_id in batches.unclosed():
+        with going_on(f"delivery {delivery_id}"):
+            batches.close(delivery_id)
     for message_id in fanout.unplanned(dt.timedelta(seconds=2)):
         with going_on(f"message {message_id}"):
             fanout.plan(message_id)
-    done = 0
+    done, until = 0, time.monotonic() + BUDGET
     for delivery in fanout.forgotten(waited):
+        if time.monotonic() > until:
+            break  # releases, alarms and the heartbeat wait; the rest comes in the next round
         with going_on(f"delivery {delivery.pk}"):
             deliver(delivery.pk)
             done += 1
@@ -299,7 +325,7 @@ def sweep(*, patience: float) -> int:
         with going_on(f"batch {batch.pk}"):
             send_batch(batch.pk)
             done += 1
-    for message in Message.objects.filter(live_at__isnull=True, deliveries__site=True).distinct()[:100]:
+    for message in Message.objects.filter(live_at__isnull=True, deliveries__site=True).distinct().order_by("-pk")[:100]:
         if fanout.open_if_live(message.pk):  # a worker died between its settling and the gate
             ring_for(Delivery.objects.filter(message=message, city=False, state=State.WAITING))
     ring_for(fanout.unrung())

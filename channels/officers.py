@@ -1,8 +1,14 @@
 """Mail to the officers on the roster, sent here and now, without RQ."""
 
+import logging
+
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
+from django.core.validators import validate_email
+
+log = logging.getLogger(__name__)
 
 
 def notify(subject: str, body: str, *, approvers: bool = False) -> None:
@@ -18,5 +24,17 @@ def notify(subject: str, body: str, *, approvers: bool = False) -> None:
             "alerts.approve_draft", include_superusers=False, backend="alerts.desk.people.OfficerBackend"
         )
         told |= set(holders.exclude(email="").values_list("email", flat=True))
+    good = [address for address in told if _is_address(address)]
+    if len(good) < len(told):
+        log.error("%d addresses of officers or of BELFRY_ROSTER are none; the others are told", len(told) - len(good))
+    told = set(good)
     if told:
         EmailMessage(subject, body, to=[settings.DEFAULT_FROM_EMAIL], bcc=sorted(told)).send()
+
+
+def _is_address(address: str) -> bool:
+    try:
+        validate_email(address)
+    except ValidationError:
+        return False
+    return True

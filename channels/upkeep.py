@@ -62,10 +62,8 @@ class Upkeep:
         yield "redis", self.look_at_redis
         if time.monotonic() - self.minute >= 60:
             self.minute = time.monotonic()
-            for name in registry.names():
-                refresh = getattr(registry.channel(name), "refresh", None)
-                if refresh is not None:
-                    yield f"refresh of {name}", partial(_refresh, name, refresh)
+            for name in settings.CHANNELS:
+                yield f"refresh of {name}", partial(_refresh, name)
             yield "promises", remind
             yield "clocks", look_at_clock
             yield "twins", watch.look_for_twins
@@ -97,10 +95,12 @@ class Upkeep:
         alarms.end("redis")
 
 
-def _refresh(name: str, refresh: Callable[[], None]) -> None:
+def _refresh(name: str) -> None:
     """Pages whose state time alone has changed."""
+    refresh = getattr(registry.channel(name), "refresh", None)
     try:
-        refresh()
+        if refresh is not None:
+            refresh()
     except ChannelError as error:
         log.warning("refresh of %s: %s", name, error)
 

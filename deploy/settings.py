@@ -102,7 +102,7 @@ RQ_QUEUES: dict[str, dict[str, Any]] = {
         "URL": REDIS_URL,
         "DEFAULT_TIMEOUT": 600,
         "SERIALIZER": "json",
-        "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 1, "socket_timeout": 5},
+        "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
     for name in ("site", "city-urgent", "city", "commercial", "upkeep")
 }
@@ -115,7 +115,7 @@ if _sentinels:
             "SENTINELS": [(node.rsplit(":", 1)[0], int(node.rsplit(":", 1)[1])) for node in _sentinels],
             "MASTER_NAME": env.str("REDIS_MASTER_NAME", "mymaster"),
             "PASSWORD": env.str("REDIS_PASSWORD", "") or None,
-            "SOCKET_TIMEOUT": 5,
+            "SOCKET_TIMEOUT": 1,
             "CONNECTION_KWARGS": {"socket_connect_timeout": 1},
         }
 
@@ -233,7 +233,8 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_TRUSTED_ORIGINS = [ADDRESS]
 CSRF_FAILURE_VIEW = "alerts.desk.site.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BELFRY_BEHIND_PROXY", False) else None
+BEHIND_PROXY = env.bool("BELFRY_BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
@@ -253,9 +254,14 @@ CONTENT_SECURITY_POLICY = {
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username"], ["ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "alerts.desk.people.client_address"
+# else whoever goes on guessing keeps an officer out for ever
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "alerts.desk.site.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
+# An administrator sees no secret of a device that an officer has confirmed
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 OTP_TOTP_ISSUER = f"Belfry {CITY_SHORT}"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 

@@ -274,6 +274,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("radius of 500 km", {"circles": (Circle(51.33, 12.37, 500.0),)}, "radius"),
     ("a link elsewhere", {"contact": "https://belfry-warnung.example.org/"}, "link"),
     ("a bare link elsewhere", {"contact": "belfry-warnung.com/jetzt"}, "link"),
+    ("a link with a backslash", {"web": "https://boese.example\\.leipzig.de/"}, "web"),
+    ("a link without its slashes", {"web": "https:boese.example/"}, "web"),
     ("a tag character", {"place": "Markt\U000e0041platz"}, "hidden"),
     ("a line separator", {"place": "Markt\u2028platz"}, "hidden"),
     ("a direction mark in German", {"place": "Markt\u200fplatz"}, "hidden"),
@@ -411,3 +413,66 @@ def test_the_database_refuses_a_message_that_cites_another_part(author: User, ap
         forged.approval = part
         with pytest.raises(DatabaseError, match="not an approval"), transaction.atomic():
             forged.save(force_insert=True)
+
+
+def test_only_one_first_warning_of_an_alert_is_taken_up(author: User, approver: User) -> None:
+    draft = city.submitted(author, plan=ReleasePlan.AT, release_at=timezone.now() + dt.timedelta(hours=1))
+    approval.approve(draft.pk, draft.digest, approver)
+    approval.withdraw(draft.pk, author, "Die Lage hat sich geändert.")
+    draft.refresh_from_db()
+    drafting.take_up(draft, author)
+    with pytest.raises(Refused):
+        drafting.take_up(draft, author)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_updates_of_one_base_approved_at_once_one_goes_out_and_one_lapses(author: User, approver: User) -> None:
+    second = city.officer("approver2", "approve_draft")
+    for _ in range(4):
+        message = city.released(author, approver)
+        drafts = [drafting.derive(message, Kind.UPDATE, author) for _ in range(2)]
+        drafts = [approval.submit(draft.pk, draft.version, author) for draft in drafts]
+        outcomes = together(
+            *(
+                lambda draft=draft, by=by: approval.approve(draft.pk, draft.digest, by)
+                for draft, by in zip(drafts, (approver, second), strict=True)
+            )
+        )
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Message", "Overtaken"]
+        assert Message.objects.filter(alert=message.alert).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_approving_and_a_colleagues_saving_on_one_alert_never_block_each_other(author: User, approver: User) -> None:
+    for _ in range(4):
+        message = city.released(author, approver)
+        other = drafting.derive(message, Kind.ALL_CLEAR, author)
+        draft = drafting.derive(message, Kind.UPDATE, author)
+        draft = approval.submit(draft.pk, draft.version, author)
+        outcomes = together(
+            lambda draft=draft: approval.approve(draft.pk, draft.digest, approver),
+            lambda other=other: drafting.save(other.pk, other.version, other.content, author),
+        )
+        assert [type(outcome).__name__ for outcome in outcomes] == ["Message", "Draft"]
+
+
+def together(*steps: Any) -> list[Any]:
+    """What each of these steps came to, begun at the same moment in threads of their own."""
+    barrier = threading.Barrier(len(steps))
+    outcomes: list[Any] = [None] * len(steps)
+
+    def run(number: int, step: Any) -> None:
+        barrier.wait()
+        try:
+            outcomes[number] = step()
+        except (Refused, DatabaseError) as refusal:
+            outcomes[number] = refusal
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(steps)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes

@@ -397,7 +397,7 @@ def test_an_exercise_names_itself_and_orders_nothing() -> None:
         body = cap.write(document)
         report = faults(body)
         assert (report.errors, report.warnings) == ((), ())
-        assert (document.status, document.note) == ("Exercise", "Probe der Branddirektion")
+        assert (document.status, document.note) == ("Exercise", document.info[0].headline)
         for order in ("Verlassen", "Evacuate", "Avoid", "leave the area", "Leave the area", "Tarostraße"):
             assert order not in body.decode()
     assert documents[-1].info[0].response_type == ("AllClear",)

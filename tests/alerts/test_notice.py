@@ -51,7 +51,9 @@ def test_a_missing_language_is_stood_in_for_by_the_first_one() -> None:
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_an_exercise_never_prints_the_order(language: str) -> None:
-    one = made(Content(**{**_fields(CONTENT), "status": "Exercise"}), language)
+    real = {"status": "Exercise", "contact": f"{ORDER}: 0341 1", "web": "https://leave.example/the area", "note": ORDER}
+    one = made(Content(**{**_fields(CONTENT), **real}), language)
+    assert (one.contact, one.web, one.note) == ("", "", one.headline)
     said = " ".join([one.headline, one.description, *one.steps, one.short, one.event, one.level_word])
     assert ORDER not in said
     assert "Leave the area" not in said

@@ -257,3 +257,36 @@ def test_in_rehearsal_nothing_is_sent(settings: Any, author: User, approver: Use
     assert not to("crowd")
     delivery.refresh_from_db()
     assert delivery.state == State.DONE
+
+
+def test_a_delivery_whose_last_batches_settled_unseen_is_closed_by_the_sweep(message: Message) -> None:
+    delivery = planned(message)
+    Batch.objects.filter(delivery=delivery).update(state=State.DONE)
+    jobs.sweep(patience=600)
+    delivery.refresh_from_db()
+    assert delivery.state == State.DONE
+
+
+def test_trying_again_by_hand_opens_the_failed_batches(message: Message, author: User) -> None:
+    delivery = planned(message)
+    fakes.script["crowd"] = [Permanent("Schlüssel abgelehnt")] * 4
+    carry(delivery)
+    delivery.refresh_from_db()
+    assert delivery.state == State.FAILED
+    assert not to("crowd")
+    fanout.try_again(delivery.pk, author)
+    jobs.deliver(delivery.pk)
+    carry(delivery)
+    delivery.refresh_from_db()
+    assert delivery.state == State.DONE
+    assert len(to("crowd")) == 72
+
+
+def test_a_batch_over_which_worker_after_worker_is_lost_fails(message: Message) -> None:
+    delivery = planned(message, german=20, english=0)
+    batch = Batch.objects.get(delivery=delivery)
+    assert batches.claim(batch.pk)
+    Batch.objects.update(tries=batches.TRIES, lease_until=Now() - dt.timedelta(seconds=1))
+    jobs.sweep(patience=600)
+    delivery.refresh_from_db()
+    assert delivery.state == State.FAILED

@@ -401,3 +401,43 @@ def test_progress_counts_from_the_approval(message: Message) -> None:
     done = Delivery.objects.get(message=message, channel="page").done_at
     assert done is not None
     assert rows[0]["seconds"] == (done - message.approval.at).total_seconds()
+
+
+def test_an_all_clear_between_two_languages_stops_the_old_order(message: Message, author: User, approver: User) -> None:
+    fanout.plan(message.pk)
+
+    def all_clear() -> None:
+        city.followed(message, Kind.ALL_CLEAR, author, approver)
+
+    fakes.script["own"] = [all_clear]
+    jobs.deliver(delivery(message, "own").pk)
+    assert len(fakes.sent["own"]) == 1, "what was in flight can't be helped; the next language can"
+    assert delivery(message, "own").state == State.SUPERSEDED
+
+
+def test_a_language_that_fails_does_not_keep_the_others_off_the_page(message: Message) -> None:
+    fanout.plan(message.pk)
+    fakes.script["page"] = [Temporary("nicht gefunden", after=3600)]
+    jobs.deliver(delivery(message, "page").pk)
+    assert [key.rsplit(":", 1)[1] for key, _ in fakes.sent["page"]] == ["en"]
+    row = delivery(message, "page")
+    assert row.state == State.WAITING
+    assert Delivery.objects.filter(pk=row.pk, due_at__lt=Now() + dt.timedelta(seconds=10)).exists(), (
+        "whatever a proxy asks for, the city's page is tried again within seconds"
+    )
+
+
+def test_a_channel_that_cannot_be_made_keeps_a_message_from_no_other(settings: Any, message: Message) -> None:
+    settings.CHANNELS = settings.CHANNELS | {"own": {"adapter": FAKES + "Own", "nonsense": 1}}
+    jobs.fan_out(message.pk)
+    assert delivery(message, "own").state == State.LEFT_OUT
+    assert delivery(message, "page").state == State.DONE
+
+
+def test_an_overtaken_message_is_not_sent_again_by_hand(message: Message, author: User, approver: User) -> None:
+    fanout.plan(message.pk)
+    fakes.script["own"] = [Permanent("abgelehnt")]
+    jobs.deliver(delivery(message, "own").pk)
+    city.followed(message, Kind.UPDATE, author, approver)
+    with pytest.raises(Refused):
+        fanout.try_again(delivery(message, "own").pk, author)

@@ -91,6 +91,15 @@ def test_what_was_approved_for_a_set_time_lapses_with_a_hold(author: User, appro
         assert approval.release_due() == 0
 
 
+def test_a_message_released_before_the_restore_and_not_yet_planned_is_unclear(author: User, approver: User) -> None:
+    message = city.released(author, approver)
+    hold.hold("Probe")
+    Hold.objects.update(since=Now() + dt.timedelta(seconds=30))
+    fanout.plan(message.pk)
+    assert delivery(message, "own").state == State.UNCLEAR
+    assert delivery(message, "page").state == State.WAITING
+
+
 def test_holding_twice_is_one_hold() -> None:
     hold.hold("Probe")
     hold.hold("Probe")

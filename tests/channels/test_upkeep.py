@@ -207,3 +207,10 @@ def test_break_glass_is_mailed_to_every_approver_even_when_put_aside_at_once(
     alarms.tell()
     assert [sorted(mail.bcc) for mail in mailoutbox] == [["lagezentrum@city.example", "other@city.example"]]
     assert "im Einsatz" in mailoutbox[0].body
+
+
+def test_an_address_that_is_none_silences_no_alarm(settings: Any, mailoutbox: list[Any]) -> None:
+    settings.ROSTER = ["lage@city.example;zwei@city.example", "lage@city.example"]
+    alarms.sound("disk", "Die Platte ist voll.")
+    alarms.tell()
+    assert [mail.bcc for mail in mailoutbox] == [["lage@city.example"]]
