@@ -1,4 +1,4 @@
-"""What the other officers must hear of: log-ins, roles given, and two accounts that look like one person.
+"""What the other officers must hear of: log-ins, roles and access changed, two accounts that look like one person.
 
 Django's own signals, since log-in and the admin's forms are Django's.
 """
@@ -9,13 +9,29 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
+from django.db import transaction
 from django.db.models.signals import m2m_changed
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_lazy, override
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from . import alarms, audit
+
+ACCESS = {
+    "password": gettext_lazy("new password"),
+    "email": gettext_lazy("new mail address"),
+    "username": gettext_lazy("new user name"),
+    "active": gettext_lazy("account put into use"),
+    "inactive": gettext_lazy("account put out of use"),
+    "desk-opened": gettext_lazy("desk opened"),
+    "desk-closed": gettext_lazy("desk closed"),
+    "factor-added": gettext_lazy("second factor added"),
+    "factor-changed": gettext_lazy("second factor changed"),
+    "factor-deleted": gettext_lazy("second factor deleted"),
+    "factor-shown": gettext_lazy("secret of the second factor looked at"),
+}
+"""What can change in how an officer gets in, with its words."""
 
 
 def logged_in(*, user: User, request: HttpRequest | None = None, **_kwargs: Any) -> None:
@@ -41,6 +57,24 @@ def tell_role(officer: User, roles: list[str], by: User) -> None:
     with override("de"):
         text = _("{by} gave {officer}: {roles}. If nobody meant that, ask the administrator at once.")
         alarms.sound(f"role {names['officer']} {names['roles']}"[:160], text.format(**names))
+
+
+def tell_access(officer: str, what: list[str], by: User) -> None:
+    """Record and tell all officers that somebody changed at the desk how ``officer`` (a user name) gets in.
+
+    ``what`` names entries of ``ACCESS``. Without this, one account could take over an approver's and
+    be both pairs of eyes.
+    """
+    with transaction.atomic():
+        audit.record(by, "access-changed", f"officer {officer}", what=what)
+        with override("de"):
+            text = _(
+                "{by} changed the access of {officer}: {what}. "
+                "If {officer} knows nothing of it, put the account out of use at once."
+            )
+            words = ", ".join(str(ACCESS[each]) for each in what)
+            text = text.format(by=by.get_username(), officer=officer, what=words)
+        alarms.sound(f"access {' '.join(what)} {officer} {by.get_username()}"[:160], text)
 
 
 def look_for_twins() -> None:

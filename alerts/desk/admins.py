@@ -9,11 +9,19 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django_otp.conf import settings as otp_settings
+from django_otp.plugins.otp_static.admin import StaticDeviceAdmin
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from .. import watch
+from .. import audit, watch
 from ..content import from_json
 from ..models import Alarm, Alert, Area, AuditEntry, Draft, Message, Part, Rendering, Template
 from . import people
@@ -141,6 +149,24 @@ class OfficerAdmin(AnyUserAdmin):
         if not change:
             obj.is_staff = True  # whoever is entered here is an officer
         super().save_model(request, obj, form, change)
+        by = people.officer(request)
+        if not change:
+            audit.record(by, "officer-made", f"officer {obj.get_username()}")
+        elif what := _changes(obj, form.changed_data):
+            watch.tell_access(form.initial.get("username", obj.get_username()), what, by)
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with transaction.atomic():
+            officers = User.objects.filter(pk=id) if id.isdecimal() else User.objects.none()
+            before = officers.values_list("password", flat=True).first()
+            response = super().user_change_password(request, id, form_url)
+            after = officers.first()
+            if after is not None and after.password != before:
+                watch.tell_access(after.get_username(), ["password"], people.officer(request))
+        return response
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """A role given here is told to everybody: one account must not make itself a second officer unseen."""
@@ -152,6 +178,67 @@ class OfficerAdmin(AnyUserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # their parts stay in the history; put them out of use instead
+
+
+def _changes(officer: User, fields: list[str]) -> list[str]:
+    """Which of the changed fields of an officer's form concern how he gets in, in the words of ``watch.ACCESS``."""
+    what: list[str] = [field for field in ("username", "email") if field in fields]
+    if "is_active" in fields:
+        what.append("active" if officer.is_active else "inactive")
+    if "is_staff" in fields:
+        what.append("desk-opened" if officer.is_staff else "desk-closed")
+    return what
+
+
+class Factor(AnyAdmin):
+    """A second factor: whatever is done to it, and whoever looks at its secret, is recorded and told to all."""
+
+    actions = None
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        response = super().changeform_view(request, object_id, form_url, extra_context)
+        if object_id and response.status_code == 200:  # also a POST that is refused shows the form again
+            self.tell_shown(request, object_id)
+        return response
+
+    def tell_shown(self, request: HttpRequest, pk: object) -> None:
+        if otp_settings.OTP_ADMIN_HIDE_SENSITIVE_DATA:
+            return
+        watch.tell_access(self.model.objects.get(pk=pk).user.get_username(), ["factor-shown"], people.officer(request))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
+            owners = {form.instance.user_id, form.initial.get("user", form.instance.user_id)}
+            for owner in User.objects.filter(pk__in=owners).order_by("username"):
+                what = ["factor-changed" if change else "factor-added"]
+                watch.tell_access(owner.get_username(), what, people.officer(request))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        watch.tell_access(obj.user.get_username(), ["factor-deleted"], people.officer(request))
+
+
+class AuthenticatorAdmin(Factor, TOTPDeviceAdmin):  # type: ignore[misc]
+    def config_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        response: HttpResponse = super().config_view(request, pk)
+        self.tell_shown(request, pk)
+        return response
+
+    def qrcode_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        response: HttpResponse = super().qrcode_view(request, pk)
+        self.tell_shown(request, pk)
+        return response
+
+
+class BackupCodesAdmin(Factor, StaticDeviceAdmin):  # type: ignore[misc]
+    pass
 
 
 class RoleAdmin(ReadOnly, GroupAdmin):
@@ -181,11 +268,13 @@ class AlarmAdmin(ReadOnly):
 def join() -> None:
     """Put all of it on the desk."""
     site = admin.site
-    for model in (User, Group):
+    for model in (User, Group, TOTPDevice, StaticDevice):
         if site.is_registered(model):
             site.unregister(model)
     site.register(User, OfficerAdmin)
     site.register(Group, RoleAdmin)
+    site.register(TOTPDevice, AuthenticatorAdmin)
+    site.register(StaticDevice, BackupCodesAdmin)
     site.register(Area, AreaAdmin)
     site.register(Template, TemplateAdmin)
     site.register(AuditEntry, AuditAdmin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any, cast
 
 from django import forms
@@ -37,6 +38,22 @@ def is_demo(user: User | AnonymousUser | None) -> bool:
 def demo_allowed() -> bool:
     """Whether this is a demo that only its own machine can reach."""
     return bool(settings.DEMO) and on_loopback()
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """From which address somebody logs in; bad log-ins are counted by it.
+
+    Behind our own web server that is the last entry of X-Forwarded-For, the one it wrote itself; those
+    before it, and the whole header without ``BEHIND_PROXY``, are whatever a stranger likes to claim.
+    """
+    nearest: str | None = request.META.get("REMOTE_ADDR") or None
+    if not settings.BEHIND_PROXY:
+        return nearest
+    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    try:
+        return str(ip_address(last))
+    except ValueError:
+        return nearest
 
 
 def officer(request: HttpRequest) -> User:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_htmx.http import HttpResponseClientRefresh
 
-from .. import alarms
+from .. import alarms, audit
 from ..people import NotAllowed, Refused
 from . import people
 
@@ -117,6 +118,17 @@ class Desk(AdminSite):
             people.keep(request, sealed)
         return response
 
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """An officer's own password: a line in the record, no alarm."""
+        if request.method != "POST":
+            return super().password_change(request, extra_context)
+        with transaction.atomic():
+            response = super().password_change(request, extra_context)
+            if response.status_code == 302:
+                by = people.officer(request)
+                audit.record(by, "access-changed", f"officer {by.get_username()}", what=["password"])
+        return response
+
     def log_in_again(self, request: HttpRequest) -> HttpResponse:
         """The log-in page in answer to a post that came too late; it carries the post along."""
         context = {
@@ -157,7 +169,9 @@ def page(request: HttpRequest, template: str, *, status: int = 200, **context: A
     """A page of the desk in our frame."""
     site = desk()
     request.current_app = site.name
-    return TemplateResponse(request, template, {**site.each_context(request), **context}, status=status)
+    response = TemplateResponse(request, template, {**site.each_context(request), **context}, status=status)
+    add_never_cache_headers(response)
+    return response
 
 
 def refused(request: HttpRequest, words: str) -> HttpResponse:

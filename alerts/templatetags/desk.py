@@ -56,6 +56,8 @@ ACTIONS = {
     "marked-sent": gettext_lazy("Marked as sent"),
     "logged-in": gettext_lazy("Logged in"),
     "role-given": gettext_lazy("Role given"),
+    "access-changed": gettext_lazy("Access changed"),
+    "officer-made": gettext_lazy("Officer entered"),
     "first-officer": gettext_lazy("First officer made"),
     "areas-imported": gettext_lazy("Districts imported"),
     "held": gettext_lazy("Held after a restore"),

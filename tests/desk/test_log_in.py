@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
@@ -142,6 +143,57 @@ def test_log_ins_are_throttled_with_a_plain_page(client: Client, anna: User, set
     assert "Anmeldung gesperrt" in answer.content.decode()
     enter(client)
     assert not inside(client), "locked also for the right password"
+
+
+class TestAddresses:
+    """Bad log-ins are counted by the address they come from, not by that of our own web server."""
+
+    @pytest.fixture(autouse=True)
+    def throttled(self, settings: Any) -> None:
+        settings.AXES_ENABLED = True
+        cache.clear()
+
+    def stranger(self, settings: Any) -> int:
+        """Guesses many names from one address; the status of the last answer."""
+        client = Client(headers={"x-forwarded-for": "192.0.2.9, 203.0.113.66"})
+        for number in range(settings.AXES_FAILURE_LIMIT):
+            answer = enter(client, name=f"guess{number}", password="wrong")
+        return int(answer.status_code)
+
+    def test_a_stranger_locks_out_nobody_but_himself(self, anna: User, settings: Any) -> None:
+        settings.BEHIND_PROXY = True
+        assert self.stranger(settings) == 429
+        officer = Client(headers={"x-forwarded-for": "198.51.100.7"})
+        enter(officer)
+        assert inside(officer)
+
+    def test_a_claimed_address_before_the_last_counts_for_nothing(self, anna: User, settings: Any) -> None:
+        settings.BEHIND_PROXY = True
+        self.stranger(settings)
+        again = Client(headers={"x-forwarded-for": "198.51.100.7, 203.0.113.66"})
+        assert enter(again).status_code == 429
+
+    def test_without_our_web_server_the_header_counts_for_nothing(self, anna: User, settings: Any) -> None:
+        settings.BEHIND_PROXY = False
+        assert self.stranger(settings) == 429
+        again = Client(headers={"x-forwarded-for": "198.51.100.7"})
+        assert enter(again).status_code == 429
+
+    def test_a_header_that_is_no_address_breaks_nothing(self, anna: User, settings: Any) -> None:
+        settings.BEHIND_PROXY = True
+        client = Client(headers={"x-forwarded-for": "unknown"})
+        enter(client, password="wrong")
+        enter(client)
+        assert inside(client)
+
+    def test_guessing_on_does_not_keep_an_officer_out_for_longer(self, anna: User, settings: Any) -> None:
+        for _number in range(settings.AXES_FAILURE_LIMIT):
+            enter(Client(), password="wrong")
+        last = AccessAttempt.objects.get()
+        began = last.attempt_time
+        enter(Client(), password="wrong")
+        last.refresh_from_db()
+        assert last.attempt_time == began
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example"])
