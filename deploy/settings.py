@@ -257,9 +257,6 @@ AXES_LOCKOUT_PARAMETERS = [["username"], ["ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "alerts.desk.people.client_address"
 # else whoever goes on guessing keeps an officer out for ever
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "alerts.desk.people.client_address"
-# else whoever goes on guessing keeps an officer out for ever
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "alerts.desk.site.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
