@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 BREAK_GLASS = "break-glass "
 """How the cause of such an alarm begins; the message's identifier follows."""
+TOLD_ANYWAY = (BREAK_GLASS, "access ", "role ")
+"""Whoever caused these must not keep them from the others by putting them aside at once."""
 
 
 def sound(key: str, text: str, link: str = "") -> None:
@@ -60,10 +62,13 @@ def open_alarms() -> list[Alarm]:
 def tell() -> None:
     """Mail what has not been told yet; upkeep calls this. A mail that fails stays owed.
 
-    Break-glass is told to every approver, and also when somebody has put its alarm aside meanwhile.
+    Break-glass is told to every approver.
     """
     owed = Alarm.objects.filter(told_at__isnull=True)
-    for alarm in owed.filter(Q(ended_at__isnull=True) | Q(key__startswith=BREAK_GLASS)).order_by("pk")[:20]:
+    told = Q(ended_at__isnull=True)
+    for beginning in TOLD_ANYWAY:
+        told |= Q(key__startswith=beginning)
+    for alarm in owed.filter(told).order_by("pk")[:20]:
         if not Alarm.objects.filter(pk=alarm.pk, told_at__isnull=True).update(told_at=timezone.now()):
             continue  # another upkeep is at it
         with override("de"):

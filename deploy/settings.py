@@ -260,8 +260,6 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "alerts.desk.site.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
-# An administrator sees no secret of a device that an officer has confirmed
-OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 OTP_TOTP_ISSUER = f"Belfry {CITY_SHORT}"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 

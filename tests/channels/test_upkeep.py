@@ -214,3 +214,12 @@ def test_an_address_that_is_none_silences_no_alarm(settings: Any, mailoutbox: li
     alarms.sound("disk", "Die Platte ist voll.")
     alarms.tell()
     assert [mail.bcc for mail in mailoutbox] == [["lage@city.example"]]
+
+
+def test_a_role_given_is_mailed_even_when_its_alarm_was_put_aside_at_once(settings: Any, mailoutbox: list[Any]) -> None:
+    settings.ROSTER = ["lagezentrum@city.example"]
+    chief = city.officer("chefin")
+    watch.tell_role(city.officer("neu"), ["Prüfende"], chief)
+    alarms.put_aside(Alarm.objects.get(key__startswith="role").pk, chief)
+    alarms.tell()
+    assert ["Prüfende" in mail.body for mail in mailoutbox] == [True]
