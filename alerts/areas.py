@@ -175,11 +175,6 @@ def ancestors(code: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def descendants(code: str) -> tuple[str, ...]:
-    """All districts in use below this one, in the city's order, each parent before its parts."""
-    return tuple(_city().below(code))
-
-
 def leaves(code: str) -> tuple[str, ...]:
     """The districts in use without parts at or below this one."""
     return _city().leaves_below(code)

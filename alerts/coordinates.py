@@ -6,8 +6,6 @@ import re
 
 from django.utils.translation import gettext as _
 
-from .content import Circle
-
 MOST_KM = 100
 """The largest radius in kilometres that is taken for meant."""
 
@@ -25,7 +23,6 @@ _PAIRS = [
     # 51,3348,12,3727
     re.compile(rf"({_NUMBER},\d+)()\s*,\s*({_NUMBER},\d+)()"),
 ]
-_GAP = re.compile(r"[\s,;/]+")
 _RADIUS = re.compile(
     r"(?P<count>[1-9]\d{0,2}(?:[.,\s]\d{3})+|\d+(?:[.,]\d+)?)\s*(?P<unit>km|kilomet(?:er|ern|re|res|ers)|m|met(?:er|ern|re|res|ers))",
     re.IGNORECASE,
@@ -61,19 +58,6 @@ def parse_radius(text: str) -> float:
     if not 0 < km <= MOST_KM:
         raise ValueError(_("The radius must be more than 0 and at most {km} kilometres.").format(km=MOST_KM))
     return km
-
-
-def parse_circle(text: str, radius: str = "") -> Circle:
-    """``51.33 12.37 600m``, or centre and radius apart; raises ValueError with words for the officer."""
-    if radius.strip():
-        return Circle(*parse_point(text), parse_radius(radius))
-    text = text.strip()[: _LONGEST + 1]
-    # From the right: in "51,33 12,375 600 m" the radius is 600 m, not 375 600 m.
-    for gap in reversed(list(_GAP.finditer(text))):
-        centre, size = text[: gap.start()], text[gap.end() :]
-        if _pair(centre) and _RADIUS.fullmatch(size):
-            return Circle(*parse_point(centre), parse_radius(size))
-    raise ValueError(_("Type centre and radius, like 51.3348, 12.3727, 600 m."))
 
 
 def _pair(text: str) -> re.Match[str] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from .content import Content
@@ -151,23 +151,9 @@ def message(identifier: str) -> PublicMessage | None:
     return found[0] if found else None
 
 
-def all_alerts() -> Iterable[PublicAlert]:
-    """Every alert ever released, oldest first, read a hundred at a time: for making the site anew."""
-    last = 0
-    while rows := list(Alert.objects.filter(latest__isnull=False, pk__gt=last).order_by("pk")[:100]):
-        last = rows[-1].pk
-        yield from _alerts(Alert.objects.filter(pk__in=[row.pk for row in rows]).order_by("pk"), timezone.now())
-
-
 def slugs() -> list[str]:
     """The address of every alert ever released, exercises included, oldest first."""
     return list(Alert.objects.filter(latest__isnull=False).order_by("pk").values_list("slug", flat=True))
-
-
-def last_change() -> dt.datetime | None:
-    """When anything public was last said, exercises included."""
-    newest: dt.datetime | None = Message.objects.aggregate(newest=Max("sent"))["newest"]
-    return newest
 
 
 @dataclass(frozen=True, slots=True)

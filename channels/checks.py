@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
 
 from . import registry
 from .base import Publisher
@@ -79,3 +82,33 @@ def _entry(name: str, entry: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register()
+def redis(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """channels.W001: Redis on another host is encrypted and asks for a password."""
+    url = urlsplit(settings.REDIS_URL)
+    host = url.hostname or ""
+    if "SENTINELS" in settings.RQ_QUEUES["site"] or url.scheme == "unix" or _here(host):
+        return []
+    lacking = [
+        words for words, there in (("TLS", url.scheme == "rediss"), ("a password", bool(url.password))) if not there
+    ]
+    if not lacking:
+        return []
+    return [
+        Caution(
+            f"REDIS_URL leads to another host ({host}) without {' and without '.join(lacking)}: "
+            "who reaches that Redis or the way to it can have the workers run jobs.",
+            hint="Write rediss://:PASSWORD@HOST:PORT/0 (or put it in a file and name that in REDIS_URL_FILE). "
+            "Only a network that nothing but Belfry reaches, such as that of deploy/compose.yaml, can do without.",
+            id="channels.W001",
+        )
+    ]
+
+
+def _here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in {"", "localhost"}

@@ -41,6 +41,24 @@ def test_verify_audit_prints_the_end_and_finds_an_earlier_one(capsys: pytest.Cap
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("head", ["5", "5:", ":" + "0" * 64, "five:" + "0" * 64, "1:" + "0" * 63, f"1:{'g' * 64}"])
+def test_a_head_that_is_none_is_told_as_a_slip_of_the_pen(head: str) -> None:
+    with pytest.raises(CommandError, match="is not the end of a record") as told:
+        call_command("verify_audit", head=head)
+    assert "tampered" not in str(told.value)
+
+
+@pytest.mark.django_db
+def test_the_end_of_an_empty_record_is_in_every_record(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("verify_audit")
+    head = capsys.readouterr().out.split()[-1]
+    assert head == f"0:{'0' * 64}"
+    call_command("verify_audit", head=head)
+    audit.record(None, "test", "one")
+    call_command("verify_audit", head=head)
+
+
+@pytest.mark.django_db
 def test_one_cause_has_one_open_alarm() -> None:
     alarms.sound("redis", "Redis antwortet nicht.")
     alarms.sound("redis", "Redis antwortet nicht.")

@@ -20,7 +20,7 @@ def found(settings: Any, **changes: Any) -> list[str]:
         setattr(settings, name, value)
     messages = checks.run_checks()
     assert all(message.hint for message in messages if message.id and message.id.startswith(("alerts.", "channels.")))
-    return [str(message.id) for message in messages if not message.id.startswith("staticfiles")]
+    return [str(message.id) for message in messages if not str(message.id).startswith("staticfiles")]
 
 
 @pytest.mark.django_db
@@ -39,6 +39,9 @@ def found(settings: Any, **changes: Any) -> list[str]:
         ({"CHANNELS": {"website": {}, "feeds": {}}}, "channels.E003"),
         ({"CHANNELS": {"website": {"adapter": "channels.city.nowhere.Website"}}}, "channels.E004"),
         ({"LEASE_SECONDS": 5}, "channels.E006"),
+        ({"REDIS_URL": "redis://redis.city.example:6379/0"}, "channels.W001"),
+        ({"REDIS_URL": "redis://:secret@10.0.0.5:6379/0"}, "channels.W001"),
+        ({"REDIS_URL": "rediss://redis.city.example:6379/0"}, "channels.W001"),
     ],
 )
 def test_a_wrong_setting_is_named(settings: Any, changes: dict[str, Any], code: str) -> None:
@@ -48,6 +51,29 @@ def test_a_wrong_setting_is_named(settings: Any, changes: dict[str, Any], code: 
 @pytest.mark.django_db
 def test_the_settings_of_the_tests_are_right(settings: Any) -> None:
     assert found(settings) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "url",
+    [
+        "unix:///run/redis/redis.sock",
+        "redis://127.0.0.1:6379/0",
+        "redis://localhost:6379/0",
+        "redis://[::1]:6379/0",
+        "rediss://:secret@redis.city.example:6379/0",
+    ],
+)
+def test_redis_on_this_machine_or_locked_is_right(settings: Any, url: str) -> None:
+    assert found(settings, REDIS_URL=url) == []
+
+
+@pytest.mark.django_db
+def test_the_password_of_redis_is_not_in_the_warning(settings: Any) -> None:
+    settings.REDIS_URL = "redis://:geheim@redis.city.example:6379/0"
+    (told,) = [message for message in checks.run_checks() if message.id == "channels.W001"]
+    assert "without TLS:" in told.msg
+    assert "geheim" not in f"{told.msg}{told.hint}"
 
 
 @pytest.mark.django_db

@@ -123,3 +123,30 @@ def test_a_database_that_does_not_answer_is_told_in_a_sentence(tmp_path: Path) -
 def test_nginx_and_the_application_agree_on_strict_transport() -> None:
     assert "max-age=31536000" in (HOUSE / "deploy" / "nginx" / "belfry.conf").read_text()
     assert ours.SECURE_HSTS_SECONDS in {0, 31_536_000}
+
+
+def test_services_and_the_administrators_commands_read_the_same_settings() -> None:
+    readme = (HOUSE / "README.md").read_text()
+    real = readme[readme.index("## Run it for real") : readme.index("## Configure a channel")]
+    (told,) = set(re.findall(r"`(/\S*)/belfry\.env`", readme))
+    commands = [line for line in real.splitlines() if "manage.py" in line and line.startswith("sudo")]
+    assert {word for line in commands for word in ("first_officer", "import_areas", "check") if word in line} == {
+        "first_officer",
+        "import_areas",
+        "check",
+    }
+    assert all(f" BELFRY_DATA={told} " in line for line in commands)
+    for unit in (HOUSE / "deploy" / "systemd").glob("*.service"):
+        text = unit.read_text()
+        assert re.findall(r"BELFRY_DATA=(\S+)", text) == [told], unit.name
+        assert "EnvironmentFile=" not in text, f"{unit.name} reads settings that manage.py does not"
+    compose = (HOUSE / "deploy" / "compose.yaml").read_text()
+    image = re.findall(r"BELFRY_DATA=(\S+)", (HOUSE / "deploy" / "Dockerfile").read_text())
+    assert f'volumes: ["{told}:{image[0]}"]' in compose
+    assert "env_file:" not in compose
+
+
+def test_no_file_names_another_place_for_settings() -> None:
+    for path in (HOUSE / "deploy").rglob("*"):
+        if path.is_file() and path.suffix in {".service", ".target", ".yaml", ".conf"}:
+            assert "/etc/belfry" not in path.read_text(), path.name
