@@ -7,14 +7,13 @@ starts from, so that of two officers at the same moment one is refused.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import secrets
 from dataclasses import replace
 from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -38,8 +37,6 @@ from .models import (
 from .notice import Rendering as Words
 from .people import NotAllowed, Refused, may
 from .terms import MSG_TYPE, SEVERITY_RANK, Kind, Severity
-
-log = logging.getLogger(__name__)
 
 
 class HasFaults(Refused):
@@ -277,49 +274,23 @@ def break_glass(draft_id: int, version: int, reason: str, by: User) -> Message:
     return message
 
 
-def release_due() -> int:
-    """Release what is scheduled for now or earlier; upkeep calls this. Returns how many were released."""
-    count = 0
-    due = Draft.objects.filter(state=DraftState.APPROVED, plan=ReleasePlan.AT, release_at__lte=timezone.now())
-    for pk in due.values_list("pk", flat=True):
-        try:
-            release(pk)
-            count += 1
-        except Refused:
-            continue  # lapsed with an alarm, or another upkeep was quicker
-        except OperationalError:
-            raise
-        except Exception:
-            log.exception("draft %s can't be released; the others go on", pk)
-    return count
+def lapse(draft_id: int, reason: str) -> None:
+    """Lapse an approved draft that must not go out by itself any more."""
+    with transaction.atomic():
+        draft = _locked(draft_id)
+        if draft.state == DraftState.APPROVED:
+            _lapse(draft, reason)
 
 
-def lapse_scheduled(reason: str) -> None:
-    """Lapse what was approved for a set time; after a restore, since it may have gone out already."""
-    for pk in Draft.objects.filter(state=DraftState.APPROVED, plan=ReleasePlan.AT).values_list("pk", flat=True):
-        with transaction.atomic():
-            draft = _locked(pk)
-            if draft.state == DraftState.APPROVED:
-                _lapse(draft, reason)
-
-
-def lapse_overdue() -> int:
-    """Lapse what waits and can no longer go out as it was submitted; upkeep calls this."""
-    count = 0
-    for pk in Draft.objects.filter(state__in=[DraftState.SUBMITTED, DraftState.APPROVED]).values_list("pk", flat=True):
-        try:
-            with transaction.atomic():
-                draft = _locked(pk)
-                waits = draft.state in {DraftState.SUBMITTED, DraftState.APPROVED}
-                gone = _gone(draft, timezone.now()) if waits else ""
-                if gone:
-                    _lapse(draft, gone)
-                    count += 1
-        except OperationalError:
-            raise
-        except Exception:
-            log.exception("draft %s can't be looked at; the others go on", pk)
-    return count
+def lapse_if_gone(draft_id: int) -> bool:
+    """Lapse a draft that waits and can no longer go out as it was submitted; whether it did."""
+    with transaction.atomic():
+        draft = _locked(draft_id)
+        waits = draft.state in {DraftState.SUBMITTED, DraftState.APPROVED}
+        gone = _gone(draft, timezone.now()) if waits else ""
+        if gone:
+            _lapse(draft, gone)
+    return bool(gone)
 
 
 def _write_message(draft: Draft, alone: tuple[User, str] | None = None) -> Message:

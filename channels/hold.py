@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from alerts import alarms, approval, audit
+from alerts import alarms, audit, schedule
 from alerts.models import AuditEntry
 
 from .models import Delivery, Heartbeat, Hold, State
@@ -46,7 +46,7 @@ def hold(reason: str) -> None:
                 lease_until=None,
                 words=_("The database was restored from a backup: whether this went out is not known."),
             )
-            approval.lapse_scheduled(_("It was approved before the restore: whether it went out since is not known."))
+            schedule.lapse_scheduled(_("It was approved before the restore: whether it went out since is not known."))
             audit.record(None, "held", "system", reason=reason)
     except IntegrityError:
         return  # held already

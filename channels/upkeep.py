@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
 
-from alerts import alarms, approval, audit, ports, watch
+from alerts import alarms, audit, ports, schedule, watch
 from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
@@ -56,8 +56,8 @@ class Upkeep:
     def steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         """What one round does; each goes on whatever becomes of the others."""
         if not hold.held():
-            yield "release", approval.release_due
-        yield "lapse", approval.lapse_overdue
+            yield "release", schedule.release_due
+        yield "lapse", schedule.lapse_overdue
         yield "sweep", partial(jobs.sweep, patience=settings.REDIS_PATIENCE_SECONDS)
         yield "redis", self.look_at_redis
         if time.monotonic() - self.minute >= 60:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from alerts import approval, audit
+from alerts import approval, audit, schedule
 from alerts.models import Alarm
 from alerts.terms import Kind
 from channels import fanout, hold, jobs
@@ -88,7 +88,7 @@ def test_what_was_approved_for_a_set_time_lapses_with_a_hold(author: User, appro
     with pytest.MonkeyPatch.context() as patch:
         real = timezone.now
         patch.setattr(timezone, "now", lambda: real() + dt.timedelta(hours=2))
-        assert approval.release_due() == 0
+        assert schedule.release_due() == 0
 
 
 def test_a_message_released_before_the_restore_and_not_yet_planned_is_unclear(author: User, approver: User) -> None:

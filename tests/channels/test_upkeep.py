@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
-from alerts import alarms, approval, audit, watch
+from alerts import alarms, approval, audit, schedule, watch
 from alerts.models import Alarm, AuditEntry, Draft, DraftState
 from alerts.people import Refused
 from alerts.terms import Kind
@@ -142,7 +142,7 @@ def test_one_bad_draft_stops_no_other(author: User, approver: User, monkeypatch:
     bad, good = city.submitted(author, **times), city.submitted(author, **times)
     Draft.objects.filter(pk=bad.pk).update(content_json={"nonsense": 1})
     later(monkeypatch, dt.timedelta(hours=1))
-    assert approval.lapse_overdue() == 1
+    assert schedule.lapse_overdue() == 1
     good.refresh_from_db()
     assert good.state == DraftState.LAPSED
 
@@ -152,7 +152,7 @@ def test_one_step_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, mai
     def broken() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("alerts.approval.lapse_overdue", broken)
+    monkeypatch.setattr("alerts.schedule.lapse_overdue", broken)
     monkeypatch.setattr("channels.hold.look", broken)
     monkeypatch.setattr("channels.upkeep.Upkeep.send_mails", lambda _upkeep: alarms.tell())
     alarms.sound("disk", "Die Platte ist voll.")
