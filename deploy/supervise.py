@@ -186,6 +186,9 @@ class Supervisor:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** max(0, process.falls - 1))
         self._print(process.name, f"ended ({_words(process.popen.returncode)}); starts again in {pause:g} s")
         self.own.discard(process.popen.pid)
+        # What it left behind works on as if nothing had happened: an old web process would take a resident's
+        # request and drop it, an old worker hold a lease that nobody minds
+        end_adopted(self.own)
         process.popen, process.due = None, now + pause
 
     def _read(self, process: Process) -> None:
