@@ -1,6 +1,7 @@
-"""Submit, return, approve, release: the only module that moves a draft's state, and the only writer of Message.
+"""Submit, return, approve, release: the module that moves a draft's state, and the only writer of Message.
 
-The table of moves is ``models.MOVES``. Every move is a conditional update of the state it
+The table of moves is ``models.MOVES``; one move stands elsewhere: saving a submitted draft returns it
+(``drafting.save``). Every move is a conditional update of the state it
 starts from, so that of two officers at the same moment one is refused.
 """
 

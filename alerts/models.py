@@ -87,7 +87,7 @@ class DraftState(models.TextChoices):
     LAPSED = "lapsed", _("Lapsed")
 
 
-# The state machine of a draft (DESIGN, rule 1). ``approval`` is the only module that moves along it.
+# The state machine of a draft (DESIGN, rule 1). ``approval`` moves along it; ``drafting.save`` returns what it voids.
 MOVES: dict[str, set[str]] = {
     DraftState.DRAFT: {DraftState.SUBMITTED},
     DraftState.SUBMITTED: {DraftState.RETURNED, DraftState.APPROVED, DraftState.LAPSED},
