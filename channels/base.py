@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -40,22 +41,85 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address of a batch; ``id`` is the row's."""
+    """One resident of a batch; ``id`` is the row's.
+
+    ``address`` is a number in E.164 (``+49…``), a mail address, or for web push endpoint, p256dh and
+    auth, the keys in base64url without padding, separated by a space each. ``token`` is the signed
+    word (36 characters) of the resident's own link. ``prepared`` is what ``Broadcaster.prepare`` made
+    ahead for this one send, or empty.
+    """
 
     id: int
     address: str
     token: str = ""
+    prepared: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One recipient's result: ``state`` is accepted, temporary, permanent or uncertain."""
+    """One recipient's result: ``state`` is accepted, temporary, permanent or uncertain.
+
+    ``gone`` says that the address is none any more: its subscription is removed.
+    """
 
     recipient: int
     state: str
     words: str = ""
     remote_id: str = ""
     after: float | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A fixed service text to one resident (a confirmation, a self-test, a code): a template, no Message.
+
+    ``subject`` is left out where a channel has no room for one; ``url`` stands at the end, or is what a
+    tap opens. ``name`` tells it from others in the same channel (a Topic, a Message-ID).
+    """
+
+    name: str
+    language: str
+    subject: str
+    body: str
+    url: str = ""
+
+
+class Forged(Exception):
+    """A provider's call that does not prove to be the provider's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A provider's call as it came in: ``url`` the full public address, ``form`` its decoded body, if it was a form."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    form: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became later of something that a provider accepted.
+
+    Found by ``remote_id``, or by the ``recipient``'s id. ``state`` is accepted, delivered or failed.
+    """
+
+    state: str
+    remote_id: str = ""
+    recipient: int = 0
+    words: str = ""
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a resident sent back: STOP, a code."""
+
+    address: str
+    text: str
 
 
 class Channel:
@@ -103,9 +167,36 @@ class Publisher(Channel):
 class Broadcaster(Channel):
     """One send to each subscriber."""
 
-    checkpoint: ClassVar[int] = 500
-    """Recipients handed to one ``send``, all of one language."""
+    way: ClassVar[str] = ""
+    """Whose subscriptions it serves: push, sms or email (``channels.models.Way``)."""
+    checkpoint: int = 500
+    """Recipients handed to one ``send``, all of one language; each takes less than ``seconds``."""
+    one_by_one: ClassVar[bool] = False
+    """One batch at a time in the whole city, since the provider's limits are per sender."""
+    personal: ClassVar[bool] = False
+    """Its texts hold the resident's own link: recipients come with their ``token``."""
+    prepares: ClassVar[bool] = False
+    """Part of a send can be made ahead (``prepare``)."""
 
     def send(self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str) -> Iterable[Outcome]:
         """Send to these; yields each outcome as its answer arrives. One recipient's failure is one outcome."""
         raise NotImplementedError
+
+    def tell(self, service: Service, recipient: Recipient) -> Outcome:
+        """Send a service text to one resident, here and now. Raises as ``Publisher.publish``."""
+        raise NotImplementedError
+
+    def prepare(self, address: str) -> bytes:
+        """What one later send to this address can use, once. Pure. Raises ValueError for a malformed address."""
+        raise NotImplementedError
+
+    def look_up(
+        self, rendering: Rendering, recipients: Sequence[Recipient], *, since: dt.datetime
+    ) -> Iterable[Outcome]:
+        """What became of recipients whose outcome is uncertain: accepted (the provider has it), temporary (it
+        surely has not) or uncertain (it can't tell, as here)."""
+        return [Outcome(recipient.id, "uncertain") for recipient in recipients]
+
+    def receive(self, inbound: Inbound) -> Iterable[Receipt | Reply]:
+        """What a provider's call says (a receipt, a bounce, a resident's answer). Raises Forged, ValueError."""
+        raise Forged(self.name)

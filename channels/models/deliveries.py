@@ -1,4 +1,4 @@
-"""Delivery, Post, Attempt, Heartbeat: what is owed, who works on it, and what came of it. Rows are the queue."""
+"""Delivery, Post, Attempt, Recipient, Batch: what is owed, who works on it, what came of it. Rows are the queue."""
 
 from __future__ import annotations
 
@@ -126,29 +126,43 @@ class Attempt(models.Model):
 class Recipient(models.Model):
     """One subscription frozen into a delivery when it was planned: who it goes to, in which language.
 
-    Only what did not simply go well is written here one by one; that the others were accepted follows
-    from how far their batch has come. Channels that can't try twice write each outcome as it arrives.
+    ``subscription`` is a plain number on purpose: numbers are never given twice, and when a resident
+    leaves, nothing of theirs stays behind here. Only what did not simply go well is written here one by
+    one; that the others were accepted follows from how far their batch has come. Channels that can't
+    try twice write each outcome as it arrives. ``resent`` marks one that went again although nobody
+    could tell whether it had arrived (DESIGN, rule 5).
     """
 
     class State(models.TextChoices):
         OWED = "owed", _("waits")
         ACCEPTED = "accepted", _("accepted")
+        DELIVERED = "delivered", _("delivered")
         TEMPORARY = "temporary", _("will be tried again")
         FAILED = "failed", _("failed")
         UNCLEAR = "unclear", _("unclear")
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="recipients")
+    subscription = models.PositiveBigIntegerField()
     language = models.CharField(max_length=20)
-    address = models.TextField()
-    token = models.CharField(max_length=100, blank=True)
     state = models.CharField(max_length=9, choices=State, default=State.OWED)
     words = models.CharField(max_length=200, blank=True)
     remote_id = models.CharField(max_length=100, blank=True)
+    resent = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
-        indexes = [models.Index(fields=["delivery", "language", "id"], name="recipient_in_order")]
+        constraints = [
+            models.CheckConstraint(
+                name="recipient_state_is_known",
+                condition=Q(state__in=["owed", "accepted", "delivered", "temporary", "failed", "unclear"]),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["delivery", "language", "id"], name="recipient_in_order"),
+            models.Index(fields=["delivery", "state"], name="recipient_written", condition=~Q(state="owed")),
+            models.Index(fields=["remote_id"], name="recipient_by_remote_id", condition=~Q(remote_id="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.delivery_id} {self.pk}"
@@ -160,6 +174,8 @@ class Batch(Leased):
     ``reached`` is the last one whose outcome is written (a checkpoint), ``handed`` the last one that
     was handed to the channel: between them lies what a lost worker may or may not have sent.
     ``again`` marks the second and later passes, over those that were only temporarily refused.
+    ``sent`` counts those of the first pass that were accepted and have no word of their own. ``turn``
+    names the channel while one batch at a time may be sent over it.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="batches")
@@ -170,6 +186,8 @@ class Batch(Leased):
     reached = models.PositiveBigIntegerField(default=0)
     handed = models.PositiveBigIntegerField(default=0)
     again = models.PositiveIntegerField(default=0)
+    sent = models.PositiveIntegerField(default=0)
+    turn = models.CharField(max_length=40, blank=True)
 
     class Meta:
         verbose_name = _("batch")
@@ -178,6 +196,9 @@ class Batch(Leased):
             models.UniqueConstraint(fields=["delivery", "language", "first"], name="one_batch_per_run"),
             models.CheckConstraint(name="batch_runs_forward", condition=Q(last__gte=models.F("first"))),
             models.CheckConstraint(name="batch_sending_is_leased", condition=~Q(state="sending") | ~Q(lease="")),
+            models.UniqueConstraint(
+                fields=["turn"], name="one_turn_each", condition=Q(state="sending") & ~Q(turn="")
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at"], name="batch_owed", condition=Q(state__in=[State.WAITING, State.SENDING])),

@@ -1,0 +1,1 @@
+"""Residents subscribe, confirm, manage and leave; who is reached by a message."""
