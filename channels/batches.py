@@ -9,24 +9,32 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext as _
 
 from alerts.models import Alert
 
 from . import fanout
 from .base import Outcome
-from .models import BY_BATCHES, Batch, Delivery, Hold, Recipient, State
+from .models import BY_BATCHES, Batch, Delivery, Hold, Recipient, State, Subscription
+from .subscriptions import matching, prepared
 
 SIZE = 5000
 """Recipients of one batch: RQ's own cost falls under two per cent (facts on fan-out)."""
-PASSES = 5
+PAUSES = (2.0, 10.0, 60.0, 300.0, 900.0)
+"""Seconds before each further pass over those refused temporarily: a mail server's greylisting takes minutes."""
+PASSES = len(PAUSES) + 1
 """After so many passes, a recipient that is still refused temporarily has failed."""
+LOOK_UP_AFTER = 5.0
+"""Seconds after which uncertain outcomes are looked up at the provider."""
+MOST_AFTER = 3600.0
+"""Seconds: no provider keeps a recipient waiting for longer."""
 TRIES = 20
 """After so many workers were lost over a batch, it has failed."""
 
@@ -39,8 +47,8 @@ STATES = {
 OPEN = (State.WAITING, State.SENDING)
 
 
-def cut(delivery_id: int, token: str) -> list[Batch]:
-    """Cut a claimed delivery's recipients into batches of one language each; can run twice.
+def cut(delivery_id: int, token: str, way: str, languages: Sequence[str]) -> list[Batch]:
+    """Freeze the recipients of a claimed delivery and cut them into batches of one language each; can run twice.
 
     The delivery then is carried by its batches. Without any recipient it is settled at once.
     """
@@ -48,6 +56,8 @@ def cut(delivery_id: int, token: str) -> list[Batch]:
         held = Delivery.objects.filter(pk=delivery_id, state=State.SENDING, lease=token)
         if held.update(lease=BY_BATCHES, lease_until=None) != 1:
             return []
+        if not Recipient.objects.filter(delivery=delivery_id).exists():
+            matching.freeze(Delivery.objects.select_related("message").get(pk=delivery_id), way, languages)
         runs = Recipient.objects.filter(delivery=delivery_id).values_list("language", flat=True).distinct()
         for language in sorted(runs):
             last = 0
@@ -87,14 +97,21 @@ def claimable() -> QuerySet[Batch]:
     return Batch.objects.filter(carried, ~held, state=State.WAITING, due_at__lte=Now())
 
 
-def claim(batch_id: int) -> str | None:
-    """A lease token where this caller now holds the batch."""
+def claim(batch_id: int, turn: str = "") -> str | None:
+    """A lease token where this caller now holds the batch.
+
+    ``turn`` names a channel that sends one batch at a time: the database refuses a second one.
+    """
     token = secrets.token_hex(16)
-    taken = (
-        claimable()
-        .filter(pk=batch_id)
-        .update(state=State.SENDING, lease=token, lease_until=_lease(), tries=F("tries") + 1)
-    )
+    try:
+        with transaction.atomic():
+            taken = (
+                claimable()
+                .filter(pk=batch_id)
+                .update(state=State.SENDING, lease=token, lease_until=_lease(), tries=F("tries") + 1, turn=turn)
+            )
+    except IntegrityError:
+        return None  # another one has the turn, and rings for this one when it ends
     return token if taken == 1 else None
 
 
@@ -104,16 +121,26 @@ def doubtful(batch: Batch) -> QuerySet[Recipient]:
     return _of(batch).filter(pk__gt=batch.reached, pk__lte=batch.handed, state=state)
 
 
-def hand(batch: Batch, token: str, most: int) -> list[Recipient] | None:
+@dataclass(frozen=True, slots=True)
+class Handful:
+    """Recipients for one checkpoint: their subscriptions by row, and what was made ahead for them."""
+
+    subscriptions: dict[int, int]
+    prepared: dict[int, bytes]
+
+
+def hand(batch: Batch, token: str, most: int, *, prepares: bool = False) -> Handful | None:
     """The next recipients for the channel, marked as handed; empty at the end; None where the lease was lost."""
-    if batch.again:
-        rows = list(_of(batch).filter(pk__gt=batch.reached, state=Recipient.State.TEMPORARY).order_by("pk")[:most])
-    else:
-        rows = list(_of(batch).filter(pk__gt=batch.reached, state=Recipient.State.OWED).order_by("pk")[:most])
-    batch.handed = rows[-1].pk if rows else batch.last
-    if not _mine(batch, token).update(handed=batch.handed, lease_until=_lease()):
-        return None
-    return rows
+    state = Recipient.State.TEMPORARY if batch.again else Recipient.State.OWED
+    rows = _of(batch).filter(pk__gt=batch.reached, state=state).order_by("pk")
+    found = dict(rows.values_list("pk", "subscription")[:most])
+    handed = max(found) if found else batch.last
+    with transaction.atomic():
+        if not _mine(batch, token).update(handed=handed, lease_until=_lease()):
+            return None
+        sets = prepared.take(found.values()) if prepares and found else {}
+    batch.handed = handed
+    return Handful(found, sets)
 
 
 def note(batch: Batch, token: str, outcome: Outcome) -> bool:
@@ -126,27 +153,56 @@ def note(batch: Batch, token: str, outcome: Outcome) -> bool:
 
 
 def checkpoint(batch: Batch, token: str, outcomes: Sequence[Outcome]) -> bool:
-    """Write what did not go well and how far the batch has come. False where the lease was lost: nothing is written."""
+    """Write what did not go well and how far the batch has come. False where the lease was lost: nothing is written.
+
+    In a first pass, those accepted are only counted; ``note`` has written its own already.
+    """
+    counted = [] if batch.again else [outcome for outcome in outcomes if outcome.state == "accepted"]
+    change: dict[str, object] = {"reached": batch.handed, "lease_until": _lease(), "sent": F("sent") + len(counted)}
+    later = [outcome.after for outcome in outcomes if outcome.after is not None and outcome.state == "temporary"]
+    if later:
+        asked = Now() + dt.timedelta(seconds=min(max(later), MOST_AFTER))
+        change["not_before"] = Greatest(asked, Coalesce("not_before", Now()))
     with transaction.atomic():
-        if not _mine(batch, token).update(reached=batch.handed, lease_until=_lease()):
+        if not _mine(batch, token).update(**change):
             return False
-        if batch.again:
-            _write(batch, outcomes)
-        else:
-            _write(batch, [outcome for outcome in outcomes if outcome.state != "accepted"])
+        _write(batch, outcomes if batch.again else [one for one in outcomes if one.state != "accepted"])
     batch.reached = batch.handed
     return True
 
 
-def settle(batch: Batch, token: str, *, words: str = "", state: str = State.DONE) -> bool:
-    """End a batch, or send it on another pass over those refused temporarily; then its delivery, if it was the last."""
+def uncertain(batch: Batch, most: int = 500) -> list[Recipient]:
+    """Recipients whose outcome is uncertain and was not asked for yet."""
+    rows = _of(batch).filter(state=Recipient.State.UNCLEAR, looked_up=False).order_by("pk")
+    return list(rows[:most])
+
+
+def found_out(batch: Batch, token: str, outcomes: Iterable[Outcome]) -> bool:
+    """Write what looking up came to: accepted; temporary goes again; uncertain stays so, and is not asked for again."""
+    with transaction.atomic():
+        if not _mine(batch, token).update(lease_until=_lease()):
+            return False
+        told = list(outcomes)
+        _of(batch).filter(pk__in=[one.recipient for one in told]).update(looked_up=True)
+        _write(batch, [one for one in told if one.state != "uncertain"])
+    return True
+
+
+def settle(batch: Batch, token: str, *, words: str = "", state: str = State.DONE, ask: bool = False) -> bool:
+    """End a batch, or send it on another pass over those refused temporarily; then its delivery, if it was the last.
+
+    With ``ask``, uncertain ones are worth a pass too: there they are looked up.
+    """
     with transaction.atomic():
         # Of two last batches that settle at once, the second sees the first and closes the delivery
         Delivery.objects.select_for_update().get(pk=batch.delivery_id)
         left = _of(batch).filter(state=Recipient.State.TEMPORARY)
-        if state == State.DONE and left.exists():
+        unsure = _of(batch).filter(state=Recipient.State.UNCLEAR, looked_up=False)
+        waits = state == State.DONE and left.exists()
+        if state == State.DONE and (waits or (ask and unsure.exists())):
             if batch.again + 1 < PASSES:
-                wait = fanout.pause(batch.again + 1)
+                # what was just sent may take a moment to be seen at the provider
+                wait = PAUSES[batch.again] if waits else LOOK_UP_AFTER
                 return (
                     _mine(batch, token).update(
                         state=State.WAITING,
@@ -155,7 +211,7 @@ def settle(batch: Batch, token: str, *, words: str = "", state: str = State.DONE
                         again=batch.again + 1,
                         reached=batch.first - 1,
                         handed=batch.first - 1,
-                        due_at=Now() + dt.timedelta(seconds=wait),
+                        due_at=Greatest(Now() + dt.timedelta(seconds=wait), Coalesce("not_before", Now())),
                         rung_at=None,
                     )
                     == 1
@@ -187,15 +243,29 @@ def put_back(batch: Batch, token: str, *, after: float = 0.0, words: str = "") -
     )
 
 
-def someone_waits(batch: Batch, queue: str) -> bool:
-    """Whether a batch of another message waits that goes before this one, or takes turns with it.
+def someone_waits(batch: Batch, queue: str, *, turns: bool) -> bool:
+    """Whether a batch waits that goes before this one, or takes turns with it.
 
-    An urgent one goes before; of the same rank, messages alternate, so that none waits behind
-    another's tail.
+    One of an urgent message goes before. Of the same rank, messages alternate, so that none waits
+    behind another's tail; and with ``turns``, the channels of one message.
     """
-    others = claimable().exclude(delivery__message=batch.delivery.message_id)
+    mine = Q(delivery=batch.delivery_id) if turns else Q(delivery__message=batch.delivery.message_id)
+    # who waits for its turn over a channel would not be taken now
+    taken = Batch.objects.filter(state=State.SENDING).exclude(Q(turn="") | Q(pk=batch.pk)).values("turn")
+    others = claimable().exclude(mine).exclude(delivery__channel__in=taken)
     ranks = ["city-urgent"] if queue == "city-urgent" else ["city-urgent", queue]
     return others.filter(delivery__queue__in=ranks).exists()
+
+
+def next_in_turn(channel: str) -> list[Batch]:
+    """The batch that comes next over a channel that sends one at a time: urgent ones first, then as they were cut."""
+    waiting = claimable().filter(delivery__channel=channel).select_related("delivery")
+    return sorted(waiting.order_by("due_at", "pk")[:100], key=lambda one: one.delivery.queue != "city-urgent")[:1]
+
+
+def under_way() -> bool:
+    """Whether anything goes out to subscribers now, or is about to."""
+    return claimable().exists() or Batch.objects.filter(state=State.SENDING).exists()
 
 
 def lost() -> list[Batch]:
@@ -233,36 +303,21 @@ def unrung() -> list[Batch]:
 
 
 def forgotten(patience: dt.timedelta) -> list[Batch]:
-    """The city's batch that no worker took for longest, if for ``patience``: upkeep sends one in each round."""
+    """The city's batch that no worker took for longest, if for ``patience``: upkeep sends one in each round.
+
+    None while workers are at it: a batch that waits for them is not forgotten.
+    """
+    busy = Batch.objects.filter(
+        state=State.SENDING, lease_until__gte=Now() + dt.timedelta(seconds=settings.LEASE_SECONDS) - patience
+    )
+    if busy.exists():
+        return []
     waited = claimable().filter(delivery__city=True, due_at__lte=Now() - patience)
     return list(waited.order_by("due_at", "pk")[:1])
 
 
 def rung(batch_ids: Sequence[int]) -> None:
     Batch.objects.filter(pk__in=batch_ids).update(rung_at=Now())
-
-
-def counts(delivery_id: int) -> dict[str, int]:
-    """Recipients of a delivery: ``planned``, and of these ``accepted``, ``failed``, ``unclear``, ``owed``."""
-    rows = Recipient.objects.filter(delivery=delivery_id)
-    by_state = dict(rows.values_list("state").annotate(count=Count("pk")))
-    planned = sum(by_state.values())
-    passed = sum(
-        rows.filter(language=batch.language, pk__gte=batch.first, pk__lte=batch.last if batch.again else batch.reached)
-        .filter(state=Recipient.State.OWED)
-        .count()
-        for batch in Batch.objects.filter(delivery=delivery_id)
-    )
-    failed = by_state.get(Recipient.State.FAILED, 0)
-    unclear = by_state.get(Recipient.State.UNCLEAR, 0)
-    accepted = passed + by_state.get(Recipient.State.ACCEPTED, 0)
-    return {
-        "planned": planned,
-        "accepted": accepted,
-        "failed": failed,
-        "unclear": unclear,
-        "owed": planned - accepted - failed - unclear,
-    }
 
 
 def close(delivery_id: int) -> None:
@@ -288,7 +343,7 @@ def _mine(batch: Batch, token: str) -> QuerySet[Batch]:
 
 
 def _write(batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    """One update for each kind of outcome, not one for each recipient."""
+    """One update for each kind of outcome, not one for each recipient; who is gone has left."""
     kinds: dict[tuple[str, str], list[int]] = {}
     for outcome in outcomes:
         if outcome.remote_id:
@@ -296,6 +351,10 @@ def _write(batch: Batch, outcomes: Sequence[Outcome]) -> None:
         kinds.setdefault((STATES[outcome.state], outcome.words[:200]), []).append(outcome.recipient)
     for (state, words), ids in kinds.items():
         _of(batch).filter(pk__in=ids).update(state=state, words=words)
+    gone = [outcome.recipient for outcome in outcomes if outcome.gone]
+    if gone:
+        rows = Recipient.objects.filter(pk__in=gone).values("subscription")
+        Subscription.objects.filter(pk__in=rows).delete()
 
 
 def _lease() -> object:

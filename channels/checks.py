@@ -20,7 +20,7 @@ SITE = ("website", "feeds")
 
 @register()
 def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
-    """channels.E001–E005: channels.toml is read, every entry makes an adapter, page and feeds are there."""
+    """channels.E001–E007: channels.toml is read, every entry makes an adapter, page and feeds are there."""
     if settings.CHANNELS_ERROR:
         return [
             Error(
@@ -37,6 +37,14 @@ def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[Ch
         )
         for name in SITE
         if name not in settings.CHANNELS
+    ]
+    found += [
+        Error(
+            f"{lack}, which is not set.",
+            hint="Set it in the environment or belfry.env (or NAME_FILE, the path of a file that holds it).",
+            id="channels.E007",
+        )
+        for lack in settings.CHANNELS_LACK
     ]
     for name, entry in settings.CHANNELS.items():
         found += _entry(name, entry)

@@ -22,13 +22,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alerts import audit
-from alerts.models import Alert, Message, ReleasePlan
+from alerts.models import Alert, Message
 from alerts.models import Rendering as RenderingRow
 from alerts.notice import Rendering
 from alerts.people import NotAllowed, Refused, may
 from alerts.terms import Kind, MsgType, Severity, Status
 
 from . import registry
+from .base import Broadcaster, Channel
 from .models import BY_BATCHES, MOVES, Attempt, Batch, Delivery, Heartbeat, Hold, Post, State
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def _defaults(message: Message, name: str) -> dict[str, Any]:
         "queue": queue_of(message, site=channel.site, city=channel.city),
         "city": channel.city,
         "site": channel.site,
-        "rehearsal": not channel.site and (registry.rehearsal(name) or message.status != Status.ACTUAL),
+        "rehearsal": _in_rehearsal(message, channel),
         "due_at": Now(),
     }
     if (
@@ -90,6 +91,15 @@ def _defaults(message: Message, name: str) -> dict[str, Any]:
             "words": _("It was released before the restore: whether it went out is not known."),
         }
     return found
+
+
+def _in_rehearsal(message: Message, channel: Channel) -> bool:
+    """An exercise reaches publishers in rehearsal alone, and of the subscribers those who asked for it."""
+    if channel.site:
+        return False
+    return registry.rehearsal(channel.name) or (
+        message.status != Status.ACTUAL and not isinstance(channel, Broadcaster)
+    )
 
 
 def queue_of(message: Message, *, site: bool, city: bool) -> str:
@@ -326,38 +336,6 @@ def beat(name: str) -> None:
     """A supervised process is alive."""
     if not Heartbeat.objects.filter(name=name).update(at=Now()):
         Heartbeat.objects.get_or_create(name=name, defaults={"at": Now()})
-
-
-def progress(message_id: int) -> list[dict[str, Any]]:
-    """What each channel did for a message so far (``alerts.ports.Progress``): the gate's channels first.
-
-    ``seconds`` run from the approval (from ``sent`` where release came later) to ``done_at``; None while
-    it is not done.
-    """
-    message = Message.objects.select_related("approval", "draft").get(pk=message_id)
-    at_once = message.approval is not None and message.draft.plan == ReleasePlan.NOW
-    # sent has whole seconds, as CAP has no others: the approval is the exact time
-    begun = message.approval.at if message.approval and at_once else message.sent
-    rows = message.deliveries.prefetch_related("posts", "attempts").order_by("-site", "-city", "pk")
-    return [
-        {
-            "id": row.pk,
-            "channel": row.channel,
-            "name": registry.label(row.channel),
-            "city": row.city,
-            "site": row.site,
-            "rehearsal": row.rehearsal,
-            "state": row.state,
-            "state_words": row.get_state_display(),
-            "words": row.words,
-            "seconds": (row.done_at - begun).total_seconds() if row.done_at else None,
-            "done_at": row.done_at,
-            "due_at": row.due_at,
-            "posts": list(row.posts.all()),
-            "attempts": list(row.attempts.all()),
-        }
-        for row in rows
-    ]
 
 
 def _append(delivery_id: int, result: Result) -> None:

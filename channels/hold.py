@@ -22,6 +22,7 @@ from alerts import alarms, audit, schedule
 from alerts.models import AuditEntry
 
 from .models import Delivery, Heartbeat, Hold, State
+from .subscriptions import prepared
 
 ALIVE = dt.timedelta(minutes=2)
 """A database that some upkeep has worked on so lately is no backup: this host is only new to it."""
@@ -46,6 +47,7 @@ def hold(reason: str) -> None:
                 lease_until=None,
                 words=_("The database was restored from a backup: whether this went out is not known."),
             )
+            prepared.wipe()
             schedule.lapse_scheduled(_("It was approved before the restore: whether it went out since is not known."))
             audit.record(None, "held", "system", reason=reason)
     except IntegrityError:

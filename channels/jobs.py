@@ -12,23 +12,28 @@ import django_rq
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_lazy, override
 from redis.exceptions import RedisError
 
 from alerts import alarms
 from alerts.models import Message
 from alerts.models import Rendering as RenderingRow
 from alerts.notice import Rendering
+from alerts.terms import Severity
 
-from . import batches, fanout, registry
+from . import batches, fanout, hold, registry
 from .base import Broadcaster, Outcome, Permanent, Publisher, Recipient, Temporary, Uncertain
 from .base import Post as Out
 from .models import Attempt, Batch, Delivery, Post, State
+from .subscriptions import matching, prepared, tokens
 
 log = logging.getLogger(__name__)
 
 BUDGET = 5.0
 """Seconds of a round that upkeep spends on what no worker took."""
+SLICE = 1.0
+"""Seconds after which a batch gives way to another channel of its own message."""
+LEFT = gettext_lazy("The subscription ended before this went out.")
 
 
 def ring(message_id: int) -> None:
@@ -72,7 +77,9 @@ def deliver(delivery_id: int) -> None:
         return
     channel = registry.channel(delivery.channel)
     if isinstance(channel, Broadcaster):
-        ring_batches(batches.cut(delivery_id, token))
+        spoken = list(dict.fromkeys(rendering.language for rendering in _renderings(delivery)))
+        waiting = batches.cut(delivery_id, token, channel.way, spoken)
+        ring_batches(waiting[:1] if channel.one_by_one else waiting)
         return
     if not isinstance(channel, Publisher):
         raise TypeError(f"{delivery.channel} is neither Publisher nor Broadcaster")
@@ -142,66 +149,163 @@ def ring_batches(waiting: Iterable[Batch]) -> None:
         batches.rung(told)
 
 
-def send_batch(batch_id: int) -> None:
-    """Send one batch checkpoint by checkpoint, if nobody else has it; give way where more urgent work waits."""
-    token = batches.claim(batch_id)
+def send_batch(batch_id: int, most: float | None = None) -> None:
+    """Send one batch checkpoint by checkpoint, if nobody else has it; give way where more urgent work waits.
+
+    ``most`` seconds, then it lets go between two checkpoints, whoever waits.
+    """
+    batch = Batch.objects.select_related("delivery__message__alert").get(pk=batch_id)
+    name = batch.delivery.channel
+    channel = registry.channel(name) if registry.configured(name) else None
+    alone = isinstance(channel, Broadcaster) and channel.one_by_one
+    token = batches.claim(batch_id, turn=name if alone else "")
     if token is None:
         return
-    batch = Batch.objects.select_related("delivery__message__alert").get(pk=batch_id)
-    if not registry.configured(batch.delivery.channel):
+    batch.refresh_from_db(fields=["state", "lease", "reached", "handed", "again", "tries", "turn", "first", "last"])
+    if channel is None:
         batches.settle(batch, token, state=State.FAILED, words=str(fanout.REMOVED))
         return
-    channel = registry.channel(batch.delivery.channel)
     if not isinstance(channel, Broadcaster):
-        raise TypeError(f"{batch.delivery.channel} is no Broadcaster")
+        raise TypeError(f"{name} is no Broadcaster")
     with override("de"):
-        try:
-            rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
-            while _next_checkpoint(channel, batch, rendering, token):
-                if batches.overtaken(batch):
-                    words = _("A newer message took its place.")
-                    batches.settle(batch, token, state=State.SUPERSEDED, words=words)
-                    return
-                if batches.someone_waits(batch, batch.delivery.queue):
-                    batches.put_back(batch, token)
-                    ring_batches([batch])
-                    return
-        except Temporary as error:
-            after = error.after if error.after is not None else fanout.pause(batch.tries)
-            batches.put_back(batch, token, after=after, words=str(error))
-        except Permanent as error:
-            batches.settle(batch, token, state=State.FAILED, words=str(error))
-            _after(batch.delivery, fanout.Result(Attempt.Result.PERMANENT, str(error)))
-        except Exception:
-            log.exception("batch %s: unexpected fault in %s", batch_id, batch.delivery.channel)
-            # its lease runs out, and the sweep takes it back as a lost worker's
+        _send_batch(channel, batch, token, most)
+    if alone:
+        ring_batches(batches.next_in_turn(name))
+
+
+def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float | None) -> None:
+    """The checkpoints of a claimed batch, until it ends, gives way or fails."""
+    started = time.monotonic()
+    try:
+        rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
+        if batch.again and not channel.idempotent and not _look_up(channel, batch, rendering, token):
+            return
+        while _next_checkpoint(channel, batch, rendering, token):
+            spent = time.monotonic() - started
+            if batches.overtaken(batch):
+                words = _("A newer message took its place.")
+                batches.settle(batch, token, state=State.SUPERSEDED, words=words)
+                return
+            if hold.held():
+                batches.put_back(batch, token)
+                return
+            if (most is not None and spent > most) or batches.someone_waits(
+                batch, batch.delivery.queue, turns=spent > SLICE
+            ):
+                batches.put_back(batch, token)
+                ring_batches([batch])
+                return
+    except Temporary as error:
+        after = error.after if error.after is not None else fanout.pause(batch.tries)
+        batches.put_back(batch, token, after=after, words=str(error))
+    except Permanent as error:
+        batches.settle(batch, token, state=State.FAILED, words=str(error))
+        _after(batch.delivery, fanout.Result(Attempt.Result.PERMANENT, str(error)))
+    except Exception:
+        log.exception("batch %s: unexpected fault in %s", batch.pk, batch.delivery.channel)
+        # its lease runs out, and the sweep takes it back as a lost worker's
 
 
 def _next_checkpoint(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str) -> bool:
     """Hand the next recipients to the channel and write what became of them. False at the end, or without the lease."""
-    rows = batches.hand(batch, token, channel.checkpoint)
-    if rows is None:
+    rehearsal = batch.delivery.rehearsal
+    handful = batches.hand(batch, token, channel.checkpoint, prepares=channel.prepares and not rehearsal)
+    if handful is None:
         log.warning("batch %s: lease lost, stopping", batch.pk)
         return False
-    if not rows:
-        batches.settle(batch, token)
+    if not handful.subscriptions:
+        batches.settle(batch, token, ask=not channel.idempotent)
         return False
+    if rehearsal:
+        return batches.checkpoint(batch, token, [Outcome(row, "accepted") for row in handful.subscriptions])
+    given = _given(channel, handful)
+    here = {recipient.id for recipient in given}
+    left = [Outcome(row, "permanent", str(LEFT)) for row in handful.subscriptions if row not in here]
     key = f"{batch.delivery.message.identifier}:{batch.delivery.channel}:{batch.pk}"
-    if batch.delivery.rehearsal:
-        return batches.checkpoint(batch, token, [])
+    heard: set[int] = set()
     outcomes = []
-    given = [Recipient(row.pk, row.address, row.token) for row in rows]
+    silence = _("The channel told nothing of this recipient.")
     try:
         for outcome in channel.send(rendering, given, key=key):
-            outcomes.append(outcome)
-            if not channel.idempotent and not batches.note(batch, token, outcome):
+            heard.add(outcome.recipient)
+            if channel.idempotent:
+                outcomes.append(outcome)
+            elif not batches.note(batch, token, outcome):
                 return False
     except Uncertain as error:
         if channel.idempotent:
             raise Temporary(str(error)) from error
-        heard = {outcome.recipient for outcome in outcomes}
-        outcomes += [Outcome(one.id, "uncertain", str(error)) for one in given if one.id not in heard]
-    return batches.checkpoint(batch, token, outcomes)
+        silence = str(error)
+    state = "temporary" if channel.idempotent else "uncertain"
+    outcomes += [Outcome(one.id, state, silence) for one in given if one.id not in heard]
+    return batches.checkpoint(batch, token, outcomes + left)
+
+
+def _given(channel: Broadcaster, handful: batches.Handful) -> list[Recipient]:
+    """These recipients as the channel gets them; those that have left meanwhile are missing."""
+    addresses = matching.addresses(channel.way, handful.subscriptions.values())
+    return [
+        Recipient(
+            row,
+            addresses[subscription],
+            tokens.make("own", subscription) if channel.personal else "",
+            handful.prepared.get(subscription, b""),
+        )
+        for row, subscription in handful.subscriptions.items()
+        if addresses.get(subscription)
+    ]
+
+
+def _look_up(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str) -> bool:
+    """Ask the provider for what is uncertain (DESIGN, rule 5). False where the lease was lost.
+
+    Where nobody can tell, it goes again for Extreme and Severe, once, and stays unclear otherwise.
+    """
+    message = batch.delivery.message
+    loud = message.severity in {Severity.EXTREME, Severity.SEVERE, Severity.UNKNOWN}
+    while rows := batches.uncertain(batch, channel.checkpoint):
+        handful = batches.Handful({row.pk: row.subscription for row in rows}, {})
+        given = _given(channel, handful)
+        told = {one.recipient: one for one in channel.look_up(rendering, given, since=message.sent)}
+        found = []
+        for row in rows:
+            outcome = told.get(row.pk, Outcome(row.pk, "uncertain"))
+            if outcome.state == "uncertain" and loud and row.pk in {one.id for one in given}:
+                outcome = Outcome(row.pk, "temporary", _("Whether it arrived is not known: it goes again."))
+            found.append(outcome)
+        if not batches.found_out(batch, token, found):
+            return False
+    return True
+
+
+def prepare(after: int = 0) -> None:
+    """In idle time: make ahead what one later push to each subscription can use; goes on in a job of its own."""
+    channel = next(
+        (
+            found
+            for found in map(registry.channel, registry.names())
+            if isinstance(found, Broadcaster) and found.prepares and not registry.rehearsal(found.name)
+        ),
+        None,
+    )
+    if channel is None:
+        return
+    until = time.monotonic() + BUDGET
+    while time.monotonic() < until:
+        if batches.under_way():
+            return  # the minute's look begins anew
+        after = prepared.make(channel.prepare, after)
+        if not after:
+            return
+    ring_to_prepare(after)
+
+
+def ring_to_prepare(after: int = 0) -> None:
+    """Have the sets made that are missing; whoever finds Redis gone, sends with fresh keys."""
+    try:
+        django_rq.get_queue("upkeep").enqueue(prepare, after, result_ttl=0, failure_ttl=86_400)
+    except (RedisError, OSError) as error:
+        log.warning("no doorbell to prepare (%s)", type(error).__name__)
 
 
 def _owed(delivery: Delivery) -> list[Rendering]:
@@ -219,6 +323,7 @@ def _renderings(delivery: Delivery) -> list[Rendering]:
         "sent": message.sent.isoformat(),
         "slug": message.alert.slug,
         "digest": message.digest,
+        "expires": message.expires.isoformat(),
     }
     return [Rendering(row.channel, row.language, row.fields_json, slots) for row in rows.order_by("pk")]
 
@@ -323,7 +428,7 @@ def sweep(*, patience: float) -> int:
             done += 1
     for batch in batches.forgotten(waited):
         with going_on(f"batch {batch.pk}"):
-            send_batch(batch.pk)
+            send_batch(batch.pk, most=BUDGET)
             done += 1
     for message in Message.objects.filter(live_at__isnull=True, deliveries__site=True).distinct().order_by("-pk")[:100]:
         if fanout.open_if_live(message.pk):  # a worker died between its settling and the gate

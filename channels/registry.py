@@ -16,7 +16,7 @@ from alerts import public
 from alerts.notice import Notice, Rendering
 from alerts.ports import CannotCompose
 
-from .base import Channel, Publisher
+from .base import Broadcaster, Channel, Publisher
 from .http import Http
 
 OURS = {"adapter", "rehearsal", "label"}
@@ -54,7 +54,26 @@ def shared() -> dict[str, Any]:
         "privacy_url": settings.PRIVACY_URL,
         "accessibility_url": settings.ACCESSIBILITY_URL,
         "websub_hub": settings.WEBSUB_HUB,
+        "data_dir": str(settings.DATA),
+        "mail_from": settings.DEFAULT_FROM_EMAIL,
+        "mail_url": settings.EMAIL_CONFIG,
+        "mail_password": settings.EMAIL_PASSWORD,
+        "signing_secret": settings.SECRET_KEY,
+        "ways": ways(),
+        "vapid_key": "",
     }
+
+
+def ways() -> list[str]:
+    """How residents can be reached with what is configured: of push, sms and email."""
+    found = [_adapter(name).way for name in settings.CHANNELS if issubclass(_adapter(name), Broadcaster)]
+    return [way for way in ("push", "sms", "email") if way in found]
+
+
+def _adapter(name: str) -> type[Any]:
+    entry = settings.CHANNELS[name]
+    adapter = import_string(entry["adapter"]) if isinstance(entry, dict) and "adapter" in entry else object
+    return adapter if isinstance(adapter, type) else object
 
 
 def names() -> list[str]:
@@ -69,7 +88,13 @@ def configured(name: str) -> bool:
 
 def label(name: str) -> str:
     """What officers call a channel."""
-    known = {"website": _("Website"), "feeds": _("Feeds")}
+    known = {
+        "website": _("Website"),
+        "feeds": _("Feeds"),
+        "webpush": _("Push"),
+        "sms": _("SMS"),
+        "email": _("E-mail"),
+    }
     entry = settings.CHANNELS.get(name, {})
     return str(entry.get("label") or known.get(name) or name)
 

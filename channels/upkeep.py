@@ -23,9 +23,11 @@ from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
 
-from . import fanout, hold, jobs, registry
+from . import batches, fanout, hold, jobs, registry
 from .base import ChannelError
 from .models import Heartbeat
+from .subscriptions import prepared
+from .subscriptions.retention import forget_unconfirmed
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,8 @@ class Upkeep:
             yield "promises", remind
             yield "clocks", look_at_clock
             yield "twins", watch.look_for_twins
+            yield "unconfirmed sign-ups", forget_unconfirmed
+            yield "pushes made ahead", look_for_unprepared
         yield "mails", self.send_mails
 
     def send_mails(self) -> None:
@@ -93,6 +97,12 @@ class Upkeep:
         if self.redis_gone is not None:
             self.redis_gone = None
         alarms.end("redis")
+
+
+def look_for_unprepared() -> None:
+    """Have what later pushes can use made ahead, while nothing goes out."""
+    if prepared.lacking() and not batches.under_way():
+        jobs.ring_to_prepare()
 
 
 def _refresh(name: str) -> None:

@@ -7,6 +7,7 @@ start what is wrong.
 """
 
 import os
+import re
 import secrets
 import tomllib
 from pathlib import Path
@@ -75,22 +76,45 @@ STORAGES = {
 # Ports of the domain, bound to the channels (DESIGN, arrows)
 ALERTS_RING = "channels.jobs.ring"
 ALERTS_COMPOSE = "channels.registry.compose"
-ALERTS_PROGRESS = "channels.fanout.progress"
+ALERTS_PROGRESS = "channels.tally.progress"
 ALERTS_NOTIFY = "channels.officers.notify"
 
-# The channels: channels.toml in the data folder, else website and feeds
+# The channels: channels.toml in the data folder, else all that need no provider
 CHANNELS_FILE = Path(env.str("BELFRY_CHANNELS_FILE", str(DATA / "channels.toml")))
 CHANNELS: dict[str, dict[str, Any]] = {
     "website": {"adapter": "channels.city.website.Website"},
     "feeds": {"adapter": "channels.city.feeds.Feeds"},
 }
 CHANNELS_ERROR = ""
+CHANNELS_LACK: list[str] = []
+
+
+def _filled(value: Any, where: str) -> Any:
+    """An option of a channel; "$NAME" stands for the setting NAME, so that no secret lies in channels.toml."""
+    if isinstance(value, dict):
+        return {key: _filled(inner, f"{where}.{key}") for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, where) for inner in value]
+    if isinstance(value, str) and re.fullmatch(r"\$[A-Z][A-Z0-9_]*", value):
+        found: str = env.str(value[1:], "")
+        if not found:
+            CHANNELS_LACK.append(f"{where} asks for the setting {value[1:]}")
+        return found
+    return value
+
+
 if CHANNELS_FILE.is_file():
     try:
-        CHANNELS = tomllib.loads(CHANNELS_FILE.read_text(encoding="utf-8"))
+        CHANNELS = {
+            name: _filled(entry, name)
+            for name, entry in tomllib.loads(CHANNELS_FILE.read_text(encoding="utf-8")).items()
+        }
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         CHANNELS_ERROR = f"{CHANNELS_FILE.name}: {error}"
 WEBSUB_HUB = env.str("BELFRY_WEBSUB_HUB", "")
+
+# Residents
+SMS_COUNTRIES: list[str] = env.list("BELFRY_SMS_COUNTRIES", ["DE"])
 
 # Engine
 LEASE_SECONDS = env.int("BELFRY_LEASE_SECONDS", 60)
@@ -206,13 +230,14 @@ TIME_ZONE = env.str("BELFRY_TIME_ZONE", "Europe/Berlin")
 USE_TZ = True
 
 EMAIL_CONFIG = env.str("EMAIL_URL", "")
+EMAIL_PASSWORD = env.str("EMAIL_PASSWORD", "")
 _mail = urlsplit(EMAIL_CONFIG)
 if _mail.scheme in {"smtp", "smtps", "smtp+tls"}:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST = _mail.hostname or "localhost"
     EMAIL_PORT = _mail.port or 25
     EMAIL_HOST_USER = _mail.username or ""
-    EMAIL_HOST_PASSWORD = env.str("EMAIL_PASSWORD", "") or _mail.password or ""
+    EMAIL_HOST_PASSWORD = EMAIL_PASSWORD or _mail.password or ""
     EMAIL_USE_SSL = _mail.scheme == "smtps"
     EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
 else:

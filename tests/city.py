@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,9 @@ from django.utils import timezone
 from alerts import approval, drafting
 from alerts.content import Circle, Content, Text
 from alerts.models import Area, Draft, Message, ReleasePlan
-from alerts.terms import Kind, Status
+from alerts.terms import Kind, Severity, Status
+from channels.models import Subscription, SubscriptionArea
+from channels.subscriptions import sealing, topics
 
 LAT, LON = 51.3348, 12.3727
 
@@ -51,6 +54,27 @@ def districts() -> None:
     outskirts = Area.objects.create(code="rand", name="Rand", parent=city, boundary=square(LAT + 0.2, LON, 0.02))
     shape = square(LAT + 0.2, LON)
     Area.objects.create(code="fern", name="Fern", parent=outskirts, boundary=shape, outline=shape)
+
+
+def subscribe(
+    way: str, *addresses: str, areas: Sequence[str] = ("city",), language: str = "de", **wishes: Any
+) -> list[Subscription]:
+    """Subscriptions for these addresses; of the whole city, from the least severity on and all topics, unless told."""
+    given = {"least": Severity.MINOR, "topics": topics.ALL} | wishes
+    made = Subscription.objects.bulk_create(
+        Subscription(
+            way=way,
+            address=sealing.seal(way, address),
+            lookup=sealing.lookup(way, address),
+            language=language,
+            **given,
+        )
+        for address in addresses
+    )
+    SubscriptionArea.objects.bulk_create(
+        SubscriptionArea(subscription=one, area=area) for one in made for area in Area.objects.filter(code__in=areas)
+    )
+    return made
 
 
 def content(**changes: Any) -> Content:
@@ -100,9 +124,11 @@ def released(by: User, approver: User, **changes: Any) -> Message:
     return message
 
 
-def followed(message: Message, kind: str, by: User, approver: User) -> Message:
-    """The next message of an alert, approved as it was derived."""
+def followed(message: Message, kind: str, by: User, approver: User, **changes: Any) -> Message:
+    """The next message of an alert, approved as it was derived, or with these changes."""
     draft = drafting.derive(message, Kind(kind), by)
+    if changes:
+        draft = drafting.save(draft.pk, draft.version, replace(draft.content, **changes), by)
     draft = approval.submit(draft.pk, draft.version, by)
     following = approval.approve(draft.pk, draft.digest, approver)
     assert following is not None

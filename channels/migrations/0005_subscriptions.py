@@ -73,8 +73,13 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, max_length=40),
         ),
         migrations.AddField(
+            model_name='batch',
+            name='not_before',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
             model_name='recipient',
-            name='resent',
+            name='looked_up',
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(

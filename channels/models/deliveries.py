@@ -129,8 +129,8 @@ class Recipient(models.Model):
     ``subscription`` is a plain number on purpose: numbers are never given twice, and when a resident
     leaves, nothing of theirs stays behind here. Only what did not simply go well is written here one by
     one; that the others were accepted follows from how far their batch has come. Channels that can't
-    try twice write each outcome as it arrives. ``resent`` marks one that went again although nobody
-    could tell whether it had arrived (DESIGN, rule 5).
+    try twice write each outcome as it arrives. ``looked_up`` marks one whose uncertain outcome was asked
+    for at the provider, and which went again where the rules say so (DESIGN, rule 5).
     """
 
     class State(models.TextChoices):
@@ -147,7 +147,7 @@ class Recipient(models.Model):
     state = models.CharField(max_length=9, choices=State, default=State.OWED)
     words = models.CharField(max_length=200, blank=True)
     remote_id = models.CharField(max_length=100, blank=True)
-    resent = models.BooleanField(default=False)
+    looked_up = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("recipient")
@@ -175,7 +175,8 @@ class Batch(Leased):
     was handed to the channel: between them lies what a lost worker may or may not have sent.
     ``again`` marks the second and later passes, over those that were only temporarily refused.
     ``sent`` counts those of the first pass that were accepted and have no word of their own. ``turn``
-    names the channel while one batch at a time may be sent over it.
+    names the channel while one batch at a time may be sent over it. ``not_before`` is what a provider
+    asked for: the next pass begins no earlier.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="batches")
@@ -188,6 +189,7 @@ class Batch(Leased):
     again = models.PositiveIntegerField(default=0)
     sent = models.PositiveIntegerField(default=0)
     turn = models.CharField(max_length=40, blank=True)
+    not_before = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("batch")
@@ -196,9 +198,7 @@ class Batch(Leased):
             models.UniqueConstraint(fields=["delivery", "language", "first"], name="one_batch_per_run"),
             models.CheckConstraint(name="batch_runs_forward", condition=Q(last__gte=models.F("first"))),
             models.CheckConstraint(name="batch_sending_is_leased", condition=~Q(state="sending") | ~Q(lease="")),
-            models.UniqueConstraint(
-                fields=["turn"], name="one_turn_each", condition=Q(state="sending") & ~Q(turn="")
-            ),
+            models.UniqueConstraint(fields=["turn"], name="one_turn_each", condition=Q(state="sending") & ~Q(turn="")),
         ]
         indexes = [
             models.Index(fields=["due_at"], name="batch_owed", condition=Q(state__in=[State.WAITING, State.SENDING])),

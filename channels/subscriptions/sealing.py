@@ -47,7 +47,9 @@ def seal(way: str, address: str) -> bytes:
     keys = _keys()
     nonce = secrets.token_bytes(NONCE)
     return (
-        keys.newest.to_bytes(2, "big") + nonce + keys.ciphers[keys.newest].encrypt(nonce, address.encode(), way.encode())
+        keys.newest.to_bytes(2, "big")
+        + nonce
+        + keys.ciphers[keys.newest].encrypt(nonce, address.encode(), way.encode())
     )
 
 
@@ -64,8 +66,7 @@ def unseal(way: str, sealed: bytes) -> str:
 def unseal_all(way: str, sealed: Iterable[bytes]) -> list[str]:
     """As ``unseal``, quickly for many; the empty string where no key opens one."""
     ciphers, bound, found = _keys().ciphers, way.encode(), []
-    for one in sealed:
-        body = bytes(one)
+    for body in sealed:
         try:
             plain = ciphers[int.from_bytes(body[:2], "big")].decrypt(body[2 : 2 + NONCE], body[2 + NONCE :], bound)
         except (KeyError, InvalidTag, ValueError):
@@ -123,10 +124,10 @@ def _keys() -> Keys:
     global _kept
     folder = _folder()
     try:
-        stat = os.stat(folder / CONTACT_KEYS)
+        stat = (folder / CONTACT_KEYS).stat()
     except FileNotFoundError:
         make_keys()
-        stat = os.stat(folder / CONTACT_KEYS)
+        stat = (folder / CONTACT_KEYS).stat()
     stamp = (str(folder), stat.st_ino, stat.st_mtime_ns)
     if _kept is None or _kept[0] != stamp:
         with _lock:

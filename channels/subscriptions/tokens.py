@@ -50,7 +50,7 @@ def row(purpose: str, token: str, *, now: float | None = None, within: int | Non
     head, signature = body[: HEAD.size], body[HEAD.size :]
     found, day, given = HEAD.unpack(head)
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    if not any([hmac.compare_digest(signature, _sign(_key(key), head)) for key in keys]) or given != number:
+    if not any(hmac.compare_digest(signature, _sign(_key(key), head)) for key in keys) or given != number:
         raise BadToken(purpose)
     age = int((now or time.time()) // DAY) - day
     # a day of grace at either end: the word tells the day alone

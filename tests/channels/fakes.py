@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +21,14 @@ answers: dict[str, list[str]] = {}
 """What the next tries to an address come to; *accepted* when nothing is left."""
 
 
+found: dict[str, str] = {}
+"""What looking up an address afterwards comes to; *uncertain* where nothing is said."""
+used: dict[str, list[bytes]] = defaultdict(list)
+
+
 def forget() -> None:
+    found.clear()
+    used.clear()
     sent.clear()
     script.clear()
     answers.clear()
@@ -97,6 +105,7 @@ class Crowd(Broadcaster):
     idempotent = True
     seconds = 1.0
     checkpoint = 10
+    way = "push"
 
     def compose(self, notice: Notice) -> Rendering:
         return Rendering(self.name, notice.language, {"text": notice.headline, "link": notice.url})
@@ -114,6 +123,32 @@ class Crowd(Broadcaster):
 
 
 class CrowdOnce(Crowd):
-    """The same, where trying twice would send twice."""
+    """The same, where trying twice would send twice; ``found`` is what the provider says when asked afterwards."""
 
     idempotent = False
+    way = "sms"
+
+    def look_up(
+        self, rendering: Rendering, recipients: Sequence[Recipient], *, since: dt.datetime
+    ) -> Iterable[Outcome]:
+        return [Outcome(one.id, found.get(one.address, "uncertain")) for one in recipients]
+
+
+class CrowdInTurn(CrowdOnce):
+    """The same, one batch at a time."""
+
+    one_by_one = True
+
+
+class CrowdPrepared(Crowd):
+    """One that makes a part of each send ahead; ``used`` is what it was given for each address."""
+
+    prepares = True
+
+    def prepare(self, address: str) -> bytes:
+        return f"made for {address}".encode()
+
+    def send(self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str) -> Iterable[Outcome]:
+        for recipient in recipients:
+            used[recipient.address].append(recipient.prepared)
+        return super().send(rendering, recipients, key=key)

@@ -14,9 +14,10 @@ from django.db.models.functions import Now
 
 from alerts.models import Message
 from alerts.terms import Kind
-from channels import batches, fanout, jobs
-from channels.base import Permanent, Temporary, Uncertain
-from channels.models import Batch, Delivery, Recipient, State
+from channels import batches, fanout, hold, jobs, registry, tally
+from channels.base import Broadcaster, Outcome, Permanent, Temporary, Uncertain
+from channels.models import Batch, Delivery, Prepared, Recipient, State, Subscription
+from channels.subscriptions import sealing
 from tests import city
 from tests.channels import fakes
 
@@ -32,6 +33,8 @@ def wired(settings: Any, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
         "page": {"adapter": FAKES + "Page"},
         "crowd": {"adapter": FAKES + "Crowd", "rehearsal": False},
         "once": {"adapter": FAKES + "CrowdOnce", "rehearsal": False},
+        "turns": {"adapter": FAKES + "CrowdInTurn", "rehearsal": False},
+        "ahead": {"adapter": FAKES + "CrowdPrepared", "rehearsal": False},
     }
     monkeypatch.setattr(jobs, "ring_for", lambda _deliveries: None)
     monkeypatch.setattr(jobs, "ring_batches", _rung.extend)
@@ -48,13 +51,24 @@ def planned(message: Message, channel: str = "crowd", german: int = 60, english:
     """A delivery with its recipients frozen and cut into batches."""
     fanout.plan(message.pk)
     delivery = Delivery.objects.get(message=message, channel=channel)
-    Recipient.objects.bulk_create(
-        Recipient(delivery=delivery, language=language, address=f"{channel}-{language}-{number}")
-        for language, count in (("de", german), ("en", english))
-        for number in range(count)
-    )
+    adapter = registry.channel(channel)
+    assert isinstance(adapter, Broadcaster)
+    if not Subscription.objects.filter(way=adapter.way).exists():
+        for language, count in (("de", german), ("en", english)):
+            addresses = [f"{channel}-{language}-{number}" for number in range(count)]
+            city.subscribe(adapter.way, *addresses, language=language)
     jobs.deliver(delivery.pk)
     return delivery
+
+
+def tally_of(delivery: Delivery) -> dict[str, int]:
+    counts = tally.counts([delivery.pk])[delivery.pk]
+    return {name: getattr(counts, name) for name in ("planned", "accepted", "failed", "unclear", "owed")}
+
+
+def row_of(address: str) -> Recipient:
+    mine = Subscription.objects.get(lookup__in=[sealing.lookup(way, address) for way in ("push", "sms")])
+    return Recipient.objects.get(subscription=mine.pk)
 
 
 def carry(delivery: Delivery) -> None:
@@ -82,7 +96,7 @@ def test_recipients_are_cut_into_batches_of_one_language(message: Message) -> No
 
 def test_cutting_twice_makes_no_second_batch(message: Message) -> None:
     delivery = planned(message)
-    assert batches.cut(delivery.pk, "f" * 32) == []
+    assert batches.cut(delivery.pk, "f" * 32, "push", ["de"]) == []
     batch = Batch.objects.filter(delivery=delivery).first()
     assert batch is not None
     batch.pk = None
@@ -99,7 +113,7 @@ def test_everybody_is_reached_once_in_their_language(message: Message) -> None:
     assert texts == {"de": "Bombenfund: Verlassen Sie das Gebiet", "en": "Bomb found: leave the area"}
     delivery.refresh_from_db()
     assert delivery.state == State.DONE
-    assert batches.counts(delivery.pk) == {"planned": 72, "accepted": 72, "failed": 0, "unclear": 0, "owed": 0}
+    assert tally_of(delivery) == {"planned": 72, "accepted": 72, "failed": 0, "unclear": 0, "owed": 0}
 
 
 def test_a_delivery_to_nobody_is_done(message: Message) -> None:
@@ -114,7 +128,7 @@ def test_one_recipients_failure_is_one_row_and_the_batch_goes_on(message: Messag
     )
     delivery = planned(message)
     carry(delivery)
-    assert batches.counts(delivery.pk) == {"planned": 72, "accepted": 70, "failed": 1, "unclear": 1, "owed": 0}
+    assert tally_of(delivery) == {"planned": 72, "accepted": 70, "failed": 1, "unclear": 1, "owed": 0}
     assert Counter(to("crowd"))["crowd-de-4"] == 3
     assert Counter(to("crowd"))["crowd-de-3"] == 1
 
@@ -123,13 +137,13 @@ def test_who_is_refused_again_and_again_has_failed(message: Message) -> None:
     fakes.answers["crowd-de-0"] = ["temporary"] * 50
     delivery = planned(message)
     carry(delivery)
-    assert Recipient.objects.get(address="crowd-de-0").state == Recipient.State.FAILED
+    assert row_of("crowd-de-0").state == Recipient.State.FAILED
     assert Counter(to("crowd"))["crowd-de-0"] == batches.PASSES
 
 
 @pytest.mark.parametrize(("channel", "again"), [("crowd", 2), ("once", 1)])
-def test_a_worker_lost_in_a_checkpoint(message: Message, channel: str, again: int) -> None:
-    delivery = planned(message, channel)
+def test_a_worker_lost_in_a_checkpoint(author: User, approver: User, channel: str, again: int) -> None:
+    delivery = planned(city.released(author, approver, severity="Moderate"), channel)
     batch = Batch.objects.filter(delivery=delivery).order_by("pk").first()
     assert batch is not None
 
@@ -142,7 +156,7 @@ def test_a_worker_lost_in_a_checkpoint(message: Message, channel: str, again: in
     jobs.sweep(patience=600)
     carry(delivery)
     times = Counter(to(channel))
-    counts = batches.counts(delivery.pk)
+    counts = tally_of(delivery)
     assert counts["owed"] == 0
     if channel == "crowd":
         assert counts["accepted"] == 72
@@ -160,9 +174,9 @@ def test_without_the_lease_nothing_is_written(message: Message) -> None:
     token = batches.claim(batch.pk)
     assert token
     assert batches.claim(batch.pk) is None
-    rows = batches.hand(batch, token, 10)
-    assert rows
-    assert len(rows) == 10
+    handful = batches.hand(batch, token, 10)
+    assert handful
+    assert len(handful.subscriptions) == 10
     assert batches.hand(batch, "f" * 32, 10) is None
     assert not batches.checkpoint(batch, "f" * 32, [])
     Batch.objects.filter(pk=batch.pk).update(lease_until=Now() - dt.timedelta(seconds=1))
@@ -188,11 +202,11 @@ def test_an_error_of_the_whole_channel_says_what_happens_next(message: Message) 
     assert (delivery.state, delivery.words) == (State.FAILED, "Schlüssel abgelehnt")
 
 
-def test_no_answer_is_unclear_where_trying_twice_would_send_twice(message: Message) -> None:
-    delivery = planned(message, "once")
+def test_no_answer_is_unclear_where_trying_twice_would_send_twice(author: User, approver: User) -> None:
+    delivery = planned(city.released(author, approver, severity="Moderate"), "once")
     fakes.script["once"] = [lambda: None, lambda: None, Uncertain("keine Antwort")]
     carry(delivery)
-    counts = batches.counts(delivery.pk)
+    counts = tally_of(delivery)
     assert counts["unclear"] == 8, "the rest of that checkpoint; those with an answer are accepted"
     assert counts["accepted"] == 64
     assert max(Counter(to("once")).values()) == 1
@@ -210,7 +224,7 @@ def test_a_batch_gives_way_to_an_urgent_message_between_checkpoints(author: User
     assert [batch.pk for batch in _rung] == [first.pk]
     carry(urgent)
     carry(minor)
-    assert batches.counts(minor.pk)["accepted"] == 72
+    assert tally_of(minor)["accepted"] == 72
     assert set(Counter(to("crowd")).values()) == {2}, "both messages have the same addresses; nobody got one twice"
 
 
@@ -290,3 +304,162 @@ def test_a_batch_over_which_worker_after_worker_is_lost_fails(message: Message) 
     jobs.sweep(patience=600)
     delivery.refresh_from_db()
     assert delivery.state == State.FAILED
+
+
+def test_an_uncertain_one_is_looked_up_and_goes_again_only_if_the_provider_surely_has_not_got_it(
+    author: User, approver: User
+) -> None:
+    fakes.answers.update({f"once-de-{number}": ["uncertain"] for number in range(3)})
+    fakes.found.update({"once-de-0": "accepted", "once-de-1": "temporary"})
+    delivery = planned(city.released(author, approver, severity="Moderate"), "once")
+    carry(delivery)
+    times = Counter(to("once"))
+    assert [times[f"once-de-{number}"] for number in range(4)] == [1, 2, 1, 1]
+    assert tally_of(delivery) == {"planned": 72, "accepted": 71, "failed": 0, "unclear": 1, "owed": 0}
+    assert row_of("once-de-2").state == Recipient.State.UNCLEAR
+
+
+def test_where_nobody_can_tell_an_extreme_one_goes_again_once(message: Message) -> None:
+    fakes.answers["once-de-0"] = ["uncertain"] * 9
+    delivery = planned(message, "once")
+    carry(delivery)
+    assert Counter(to("once"))["once-de-0"] == 2
+    assert tally_of(delivery) == {"planned": 72, "accepted": 71, "failed": 0, "unclear": 1, "owed": 0}
+
+
+def test_what_a_lost_worker_may_have_sent_is_looked_up_before_it_goes_again(message: Message) -> None:
+    delivery = planned(message, "once", german=20, english=0)
+    batch = Batch.objects.get(delivery=delivery)
+
+    def dies() -> None:
+        Batch.objects.filter(pk=batch.pk).update(lease_until=Now() - dt.timedelta(seconds=1))
+
+    fakes.script["once"] = [lambda: None, lambda: None, dies]
+    fakes.found.update({f"once-de-{number}": "accepted" for number in range(20)})
+    jobs.send_batch(batch.pk)
+    jobs.sweep(patience=600)
+    carry(delivery)
+    assert tally_of(delivery) == {"planned": 20, "accepted": 20, "failed": 0, "unclear": 0, "owed": 0}
+    assert Counter(to("once")).most_common(1)[0][1] == 1
+
+
+def test_over_a_channel_with_turns_one_batch_is_sent_at_a_time(message: Message) -> None:
+    delivery = planned(message, "turns")
+    assert len(_rung) == 1, "the others are rung when it ends"
+    first, second = list(Batch.objects.filter(delivery=delivery).order_by("pk"))[:2]
+    token = batches.claim(first.pk, turn="turns")
+    assert token
+    assert batches.claim(second.pk, turn="turns") is None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Batch.objects.filter(pk=second.pk).update(state=State.SENDING, lease="x", turn="turns")
+    first.refresh_from_db()
+    assert batches.put_back(first, token)
+    _rung.clear()
+    jobs.send_batch(second.pk)
+    assert len(_rung) == 1, "whose turn is next is told"
+    assert _rung[0].pk not in {first.pk, second.pk}, "those that wait longest come first"
+    carry(delivery)
+    assert tally_of(delivery)["accepted"] == 72
+
+
+def test_a_recipient_of_whom_the_channel_says_nothing_is_not_taken_for_reached(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fakes.Crowd.send
+
+    def forgetful(self: Any, rendering: Any, recipients: Any, *, key: str) -> Any:
+        yield from whole(self, rendering, [one for one in recipients if one.address != "crowd-de-7"], key=key)
+
+    monkeypatch.setattr(fakes.Crowd, "send", forgetful)
+    delivery = planned(message)
+    carry(delivery)
+    assert tally_of(delivery) == {"planned": 72, "accepted": 71, "failed": 1, "unclear": 0, "owed": 0}
+
+
+def test_who_left_meanwhile_gets_nothing_and_is_told_of(message: Message) -> None:
+    delivery = planned(message)
+    Subscription.objects.get(lookup=sealing.lookup("push", "crowd-de-5")).delete()
+    carry(delivery)
+    assert "crowd-de-5" not in to("crowd")
+    assert tally_of(delivery)["failed"] == 1
+
+
+def test_an_address_that_is_gone_ends_its_subscription(message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_self: Any, _rendering: Any, recipients: Any, *, key: str) -> Any:
+        return [Outcome(one.id, "permanent", "410", gone=one.address == "crowd-de-5") for one in recipients]
+
+    monkeypatch.setattr(fakes.Crowd, "send", gone)
+    delivery = planned(message)
+    carry(delivery)
+    assert Subscription.objects.count() == 71
+    assert not Subscription.objects.filter(lookup=sealing.lookup("push", "crowd-de-5")).exists()
+    counts = tally.counts([delivery.pk])[delivery.pk]
+    assert counts.reasons == (("410", 72),)
+
+
+def test_a_provider_that_asks_to_wait_is_waited_for(message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    def later(_self: Any, _rendering: Any, recipients: Any, *, key: str) -> Any:
+        return [Outcome(one.id, "temporary", "429", after=600) for one in recipients]
+
+    monkeypatch.setattr(fakes.Crowd, "send", later)
+    delivery = planned(message, german=3, english=0)
+    batch = Batch.objects.get(delivery=delivery)
+    jobs.send_batch(batch.pk)
+    assert Batch.objects.filter(pk=batch.pk, state=State.WAITING, due_at__gt=Now() + dt.timedelta(seconds=500)).exists()
+
+
+def made_ahead(addresses: int = 20) -> None:
+    city.subscribe("push", *[f"ahead-de-{number}" for number in range(addresses)])
+    jobs.prepare()
+    assert Prepared.objects.count() == addresses
+
+
+def test_what_was_made_ahead_serves_one_message(message: Message, author: User, approver: User) -> None:
+    made_ahead()
+    carry(planned(message, "ahead"))
+    assert not Prepared.objects.exists()
+    carry(planned(city.followed(message, Kind.UPDATE, author, approver), "ahead"))
+    assert set(fakes.used["ahead-de-3"]) == {b"made for ahead-de-3", b""}
+    assert len(fakes.used["ahead-de-3"]) == 2
+
+
+def test_after_a_crash_nothing_made_ahead_is_used_again(message: Message) -> None:
+    made_ahead()
+    delivery = planned(message, "ahead")
+    batch = Batch.objects.get(delivery=delivery)
+
+    def dies() -> None:
+        Batch.objects.filter(pk=batch.pk).update(lease_until=Now() - dt.timedelta(seconds=1))
+
+    fakes.script["ahead"] = [dies]
+    jobs.send_batch(batch.pk)
+    jobs.sweep(patience=600)
+    carry(delivery)
+    assert fakes.used["ahead-de-0"] == [b"made for ahead-de-0", b""]
+
+
+def test_two_messages_at_once_never_use_the_same_set(author: User, approver: User) -> None:
+    made_ahead()
+    both = [planned(city.released(author, approver), "ahead") for _one in range(2)]
+    rows = [Batch.objects.get(delivery=delivery) for delivery in both]
+    taken = []
+    for batch in rows:
+        token = batches.claim(batch.pk)
+        assert token
+        handful = batches.hand(batch, token, 20, prepares=True)
+        assert handful
+        taken.append(handful.prepared)
+    assert len(taken[0]) == 20
+    assert taken[1] == {}
+
+
+def test_a_restore_wipes_what_was_made_ahead(message: Message) -> None:
+    made_ahead()
+    hold.hold("from a backup")
+    assert not Prepared.objects.exists()
+
+
+def test_while_something_goes_out_nothing_is_made_ahead(message: Message) -> None:
+    planned(message)
+    jobs.prepare()
+    assert not Prepared.objects.exists()

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from alerts.models import Alarm, Message
 from alerts.people import NotAllowed, Refused
 from alerts.terms import Kind
-from channels import fanout, jobs
+from channels import fanout, jobs, tally
 from channels.base import Permanent, Temporary, Uncertain
 from channels.models import Attempt, Delivery, Post, State
 from channels.upkeep import Upkeep
@@ -394,7 +394,7 @@ def test_a_pause_doubles_with_jitter_and_is_short_for_the_citys_own_page() -> No
 
 def test_progress_counts_from_the_approval(message: Message) -> None:
     jobs.fan_out(message.pk)
-    rows = fanout.progress(message.pk)
+    rows = tally.progress(message.pk)
     assert [row["channel"] for row in rows[:2]] == ["page", "feed"]
     assert all(row["seconds"] is not None and 0 <= row["seconds"] < 60 for row in rows[:2])
     assert message.approval is not None

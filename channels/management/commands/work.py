@@ -19,6 +19,9 @@ from channels import jobs, registry
 
 log = logging.getLogger("channels.work")
 
+OWN = {"site", "city-urgent", "city"}
+"""Queues of our own code alone. What runs vendors' libraries against platforms forks for each job."""
+
 
 class Bellringer(Worker):
     """A worker that is back soon after Redis is: it waits two seconds at most between two looks."""
@@ -26,10 +29,11 @@ class Bellringer(Worker):
     max_connection_wait_time = 2.0
 
 
-class SiteBellringer(SimpleWorker):
-    """The worker of page and feeds: it does not fork, so that what it has read of the city stays read.
+class StandingBellringer(SimpleWorker):
+    """The worker of the city's own channels: it does not fork.
 
-    Should a job take it down, its supervisor starts it again and the sweep finds what it had.
+    What it has read of the city stays read, its connections to push services and mail servers stay
+    open. Should a job take it down, its supervisor starts it again and the sweep finds what it had.
     """
 
     max_connection_wait_time = 2.0
@@ -56,7 +60,7 @@ class Command(BaseCommand):
         while not _answers(connection):
             log.warning("Redis does not answer; upkeep carries out what is urgent meanwhile")
             time.sleep(2)  # the worker has nothing else to do than to wait for Redis
-        worker = (SiteBellringer if queues == ["site"] else Bellringer)(
+        worker = (StandingBellringer if set(queues) <= OWN else Bellringer)(
             [django_rq.get_queue(name) for name in queues],
             connection=connection,
             serializer=JSONSerializer,
