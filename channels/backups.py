@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from django.conf import settings
@@ -80,12 +81,14 @@ def _keep(path: Path, body: bytes) -> None:
 def _dump(folder: Path) -> Path:
     if connection.vendor == "sqlite":
         target = folder / SQLITE
-        with sqlite3.connect(settings.DATABASES["default"]["NAME"]) as live, sqlite3.connect(target) as copy:
-            live.backup(copy)
-            # Sets for single use: a backup must not bring one back
-            copy.execute(f'DELETE FROM "{USED_ONCE}"')  # noqa: S608 (a table of our own)
-            copy.commit()
-            copy.execute("VACUUM")
+        with closing(sqlite3.connect(settings.DATABASES["default"]["NAME"])) as live:
+            with closing(sqlite3.connect(target)) as copy:
+                live.backup(copy)
+                # All in the one file, and sets for single use in none: a backup must not bring one back
+                copy.execute("PRAGMA journal_mode=DELETE")
+                copy.execute(f'DELETE FROM "{USED_ONCE}"')  # noqa: S608 (a table of our own)
+                copy.commit()
+                copy.execute("VACUUM")
         return target
     target = folder / POSTGRES
     _run("pg_dump", "--format=custom", "--no-owner", f"--exclude-table-data={USED_ONCE}", f"--file={target}")
