@@ -30,8 +30,12 @@ class Counts:
     reasons: tuple[tuple[str, int], ...] = ()
 
     @property
+    def handled(self) -> int:
+        return self.accepted + self.failed + self.unclear
+
+    @property
     def owed(self) -> int:
-        return self.planned - self.accepted - self.failed - self.unclear
+        return self.planned - self.handled
 
 
 MOST_REASONS = 12
@@ -90,8 +94,7 @@ def pace(delivery: Delivery, people: Counts) -> Pace | None:
     if delivery.started_at is None:
         return None
     spent = ((delivery.done_at or timezone.now()) - delivery.started_at).total_seconds()
-    handled = people.planned - people.owed
-    rate = handled / spent if spent > 0 else 0.0
+    rate = people.handled / spent if spent > 0 else 0.0
     running = delivery.state == State.SENDING
     return Pace(rate, people.owed / rate if running and rate > 0 else None)
 

@@ -246,6 +246,32 @@ def seconds(value: dt.timedelta | float) -> str:
 
 
 @register.filter
+def count(value: int) -> str:
+    """A number as people read it: ``3.187``."""
+    return formats.number_format(value, 0, force_grouping=True)
+
+
+@register.filter
+def rate(value: float) -> str:
+    """How many a second: with one decimal where there are few."""
+    return formats.number_format(value, 0 if value >= 10 else 1, force_grouping=True)
+
+
+@register.filter
+def time_left(value: float) -> str:
+    """Seconds still to go, in whole seconds below two minutes, else as ``span``."""
+    if value >= 120:
+        return span(dt.timedelta(seconds=value))
+    return _("{count} s").format(count=formats.number_format(max(1, round(value)), 0))
+
+
+@register.filter
+def plain(value: int) -> str:
+    """A number as HTML's attributes want it."""
+    return str(value)
+
+
+@register.filter
 def chosen_words(field: BoundField) -> str:
     """The chosen ones of a list of check boxes, by name."""
     chosen = set(field.value() or [])

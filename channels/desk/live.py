@@ -41,6 +41,15 @@ class Event:
     exact: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Subscriptions over all channels: ``accepted`` of ``planned``; ``missed`` failed or are unclear."""
+
+    accepted: int
+    planned: int
+    missed: int
+
+
 def alert(request: HttpRequest, slug: str) -> HttpResponse:
     """An alert by its latest message."""
     found = _load(slug)
@@ -91,6 +100,7 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
         }
         for row in ports.progress(message.pk)
     ]
+    people = [row["people"] for row in rows if row["people"] and row["people"].planned]
     working = any(row["state"] in OPEN for row in rows) or not rows
     return {
         "found": found,
@@ -106,6 +116,19 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
         "done": sum(row["state"] == State.DONE for row in rows),
         "failed": sum(row["state"] in TROUBLE for row in rows),
         "count": len(rows),
+        "people": Reached(
+            sum(each.accepted for each in people),
+            sum(each.planned for each in people),
+            sum(each.failed + each.unclear for each in people),
+        )
+        if people
+        else None,
+        "reasons": [
+            {"name": row["name"], "words": words or _("no reason given"), "count": count}
+            for row in rows
+            if row["people"]
+            for words, count in row["people"].reasons
+        ],
         "gate_after": message.live_at - started if message.live_at else None,
         "may_open_gate": may(me, "alerts.open_gate") and message.live_at is None,
         "may_act": may(me, "alerts.write_draft") or may(me, "alerts.approve_draft"),

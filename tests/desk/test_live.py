@@ -11,9 +11,9 @@ from django.test import Client
 
 from alerts.models import Message
 from alerts.terms import Kind
-from channels import fanout, hold, jobs
+from channels import batches, fanout, hold, jobs, tally
 from channels.base import Permanent, Uncertain
-from channels.models import Delivery, State
+from channels.models import Batch, Delivery, State
 from tests import city
 from tests.channels import fakes
 
@@ -73,6 +73,54 @@ def test_a_newer_message_makes_the_whole_page_anew(page_of: Browser, anna: User,
     city.followed(message, Kind.UPDATE, anna, bert)
     answer = page_of(bert).get(f"/desk/alert/{message.alert.slug}/progress/1/", headers={"HX-Request": "true"})
     assert answer["HX-Refresh"] == "true"
+
+
+class TestSubscribers:
+    """How far a delivery to subscribers has come, how fast, and why some were not reached."""
+
+    @pytest.fixture
+    def crowd(self, anna: User, bert: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Delivery:
+        settings.CHANNELS = {
+            **settings.CHANNELS,
+            "crowd": {"adapter": "tests.channels.fakes.Crowd", "label": "Push", "rehearsal": False},
+        }
+        monkeypatch.setattr(jobs, "ring_batches", lambda _batches: None)
+        monkeypatch.setattr(batches, "SIZE", 600)
+        city.subscribe("push", *[f"crowd-{number}" for number in range(1200)])
+        fakes.answers["crowd-3"] = ["permanent"]
+        fakes.answers["crowd-4"] = ["permanent"]
+        message = city.released(anna, bert)
+        fanout.plan(message.pk)
+        delivery = Delivery.objects.select_related("message__alert").get(message=message, channel="crowd")
+        jobs.deliver(delivery.pk)
+        return delivery
+
+    def test_while_it_runs(self, page_of: Browser, bert: User, crowd: Delivery) -> None:
+        first = Batch.objects.filter(delivery=crowd).order_by("pk").first()
+        assert first is not None
+        jobs.send_batch(first.pk)
+        body = page(page_of(bert), crowd.message)
+        assert '<progress value="600" max="1200" aria-label="Push: läuft">' in body
+        assert "598 von 1.200" in body
+        assert "in der Sekunde" in body
+        assert "noch " in body
+
+    def test_when_it_is_done(self, page_of: Browser, bert: User, crowd: Delivery) -> None:
+        for batch in Batch.objects.filter(delivery=crowd):
+            jobs.send_batch(batch.pk)
+        body = page(page_of(bert), crowd.message)
+        assert "1.198 von 1.200" in body
+        assert "von 1.200 Abos" in body
+        assert "in der Sekunde" not in body
+        assert "Push: 2</b>" in body, "two were not reached, for one reason"
+
+    def test_the_page_asks_the_database_as_often_for_many_as_for_few(
+        self, page_of: Browser, bert: User, crowd: Delivery, django_assert_max_num_queries: Any
+    ) -> None:
+        for batch in Batch.objects.filter(delivery=crowd):
+            jobs.send_batch(batch.pk)
+        with django_assert_max_num_queries(2):
+            tally.counts([crowd.pk])
 
 
 class TestTrouble:
