@@ -1,0 +1,84 @@
+"""A push message's encryption: aes128gcm (RFC 8188) with keys for web push (RFC 8291); pure but for its random bytes.
+
+The key pair, the ECDH and the first step of the key derivation depend on the subscription alone and
+may be made before the message exists (``prepare``): 65 bytes of public key and 32 of IKM. The salt
+is drawn when the message is encrypted (``salts``), so that no key and nonce come twice, not even
+where one prepared set is used twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from hmac import digest as hmac
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDH,
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+LIMIT = 3993
+"""Bytes of plaintext: services need take no more than 4,096 encrypted (RFC 8030 §7.2, RFC 8291 §4)."""
+POINT, SECRET, SALT = 65, 16, 16
+PREPARED = POINT + 32
+
+KEY_INFO = b"Content-Encoding: aes128gcm\0\x01"
+NONCE_INFO = b"Content-Encoding: nonce\0\x01"
+# record size 4096 in 4 bytes, then the length of the key that follows (RFC 8188 §2.1)
+HEADER = (4096).to_bytes(4, "big") + bytes([POINT])
+
+
+def subscriber_keys(p256dh: str, auth: str) -> tuple[bytes, bytes]:
+    """A browser's public key (65 bytes) and secret (16) out of base64url without padding. Raises ValueError."""
+    point, secret = _decoded(p256dh), _decoded(auth)
+    if len(point) != POINT or point[0] != 4:
+        raise ValueError("the p256dh key of a push subscription must be an uncompressed point of 65 bytes")
+    if len(secret) != SECRET:
+        raise ValueError("the auth secret of a push subscription must have 16 bytes")
+    return point, secret
+
+
+def prepare(point: bytes, secret: bytes, *, key: EllipticCurvePrivateKey | None = None) -> bytes:
+    """What one message to this subscriber needs of a key pair: its public key, then the IKM (RFC 8291 §3.4).
+
+    ``key`` for the standard's own example alone. Raises ValueError where the point is not on the curve.
+    """
+    theirs = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
+    key = key or generate_private_key(SECP256R1())
+    ours = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    shared = hmac(secret, key.exchange(ECDH(), theirs), "sha256")
+    return ours + hmac(shared, b"WebPush: info\0" + point + ours + b"\x01", "sha256")
+
+
+def salts(count: int) -> Iterator[bytes]:
+    """So many fresh random salts, drawn at once."""
+    drawn = os.urandom(SALT * count)
+    return (drawn[start : start + SALT] for start in range(0, SALT * count, SALT))
+
+
+def encrypt(record: bytes, prepared: bytes, salt: bytes) -> bytes:
+    """The body of a push: header, public key and the one record. ``record`` is what ``padded`` made."""
+    key = hmac(salt, prepared[POINT:], "sha256")
+    cipher = AESGCM(hmac(key, KEY_INFO, "sha256")[:16])
+    sealed = cipher.encrypt(hmac(key, NONCE_INFO, "sha256")[:12], record, None)
+    return b"".join((salt, HEADER, prepared[:POINT], sealed))
+
+
+def padded(plain: bytes) -> bytes:
+    """The message as the last record of its stream (RFC 8188 §2). Raises ValueError above ``LIMIT``."""
+    if len(plain) > LIMIT:
+        raise ValueError(f"a push message holds {LIMIT} bytes at most")
+    return plain + b"\x02"
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError as error:
+        raise ValueError("the keys of a push subscription must be base64url") from error

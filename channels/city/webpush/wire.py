@@ -1,0 +1,219 @@
+"""POSTs by the hundred over few connections: libcurl's multi interface, HTTP/2 where the server has it.
+
+Every socket is opened here, after its real address was asked for (``Place.allows``); redirects,
+proxies and whatever the environment says are not followed, and an answer's body is not kept.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pycurl
+
+from .answers import TAKEN, Answer
+from .endpoints import Place
+
+IN_FLIGHT = 500
+"""Requests under way at once: rate times round trip, so that 100 ms still make 5,000 a second."""
+ROUND = 64
+"""Requests begun before answers are read: where these come at once, few stay in flight and caches warm."""
+CONNECTIONS = 128
+"""For each host, where it has no HTTP/2."""
+WAIT = 0.005
+"""Seconds without an answer after which is looked again."""
+CONNECT = 5.0
+"""Seconds that name, connection and TLS may take."""
+BODY = 16_384
+"""Bytes of an answer after which the rest is not read."""
+NO_HEADERS = ("Expect:", "Accept:", "User-Agent: Belfry", "Content-Type: application/octet-stream")
+"""Without the two first, libcurl would send them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Road:
+    """One origin for one send: what all its requests have in common."""
+
+    place: Place
+    headers: list[str]
+    certificates: str
+    """The file of authorities that its certificate is checked with."""
+
+
+Sent = tuple[Any, Road, str, bytes]
+"""One request: a mark to know it by, its road, its URL, its body."""
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One of libcurl's handles, used for one request after another."""
+
+    curl: pycurl.Curl
+    road: Road | None = None
+    mark: Any = None
+    refused: bool = False
+    """The address that it wanted to connect to was not allowed."""
+
+    def open(self, purpose: int, address: tuple[int, int, int, Any]) -> socket.socket | int:
+        """libcurl's OPENSOCKETFUNCTION: a socket for an allowed address, or none."""
+        family, kind, protocol, (host, port, *_scope) = address
+        place = self.road.place if self.road else None
+        known = family in {socket.AF_INET, socket.AF_INET6}
+        if place is None or not known or port != place.port or not place.allows(host):
+            self.refused = True
+            return int(pycurl.SOCKET_BAD)
+        return socket.socket(family, kind, protocol)
+
+
+@dataclass(slots=True, eq=False)
+class _Process:
+    """What one process has open. Never shared with a child: both would write into the same TLS."""
+
+    pid: int
+    multi: pycurl.CurlMulti
+    lines: dict[pycurl.Curl, Line] = field(default_factory=dict)
+    free: list[Line] = field(default_factory=list)
+
+
+_inherited: list[_Process] = []
+"""A parent's connections, kept unclosed by its child: closing would say good-bye on the parent's own."""
+
+
+class Wire:
+    """Connections that stay open between two calls of ``post``, in each thread and process its own.
+
+    ``seconds`` bounds one request, from its start to the end of its answer. ``resolve`` maps
+    ``host:port`` to the IP address to take instead of asking a resolver; it is checked as any other.
+    """
+
+    def __init__(self, *, seconds: float, resolve: Mapping[str, str] | None = None) -> None:
+        self.seconds = seconds
+        self.resolve = [f"{name}:{address}" for name, address in (resolve or {}).items()]
+        self._mine = threading.local()
+
+    def post(self, requests: Iterable[Sent], *, until: float) -> Iterator[tuple[Any, Answer]]:
+        """Send all; yields mark and answer of each as it comes, in no order.
+
+        ``requests`` is read as there is room, so bodies can be made while others are under way. What is
+        unanswered at ``until`` (monotonic seconds) has timed out.
+        """
+        process = self._process()
+        multi, lines, free = process.multi, process.lines, process.free
+        waiting = iter(requests)
+        more = True
+        flying = 0
+        try:
+            while more or flying:
+                begun = 0
+                while more and begun < ROUND and (free or len(lines) < IN_FLIGHT):
+                    request = next(waiting, None)
+                    if request is None:
+                        more = False
+                        break
+                    self._begin(process, request)
+                    begun += 1
+                flying += begun
+                multi.perform()
+                answered = 0
+                while flying:
+                    queued, well, ill = multi.info_read(ROUND)
+                    for curl in well:
+                        line = lines[curl]
+                        multi.remove_handle(curl)
+                        free.append(line)
+                        status = curl.getinfo(pycurl.RESPONSE_CODE)
+                        yield line.mark, TAKEN if status == 201 else _answer(line, status)
+                    for curl, error, _words in ill:
+                        line = lines[curl]
+                        multi.remove_handle(curl)
+                        free.append(line)
+                        yield line.mark, _answer(line, curl.getinfo(pycurl.RESPONSE_CODE), error)
+                    answered += len(well) + len(ill)
+                    if not queued:
+                        break
+                flying -= answered
+                if flying and time.monotonic() > until:
+                    for line in self._end(process):
+                        yield line.mark, Answer(0, pycurl.E_OPERATION_TIMEDOUT)
+                    return
+                if flying and not answered and (not more or begun < ROUND):
+                    multi.select(WAIT)
+        finally:
+            self._end(process)
+
+    def close(self) -> None:
+        """End this thread's connections."""
+        process = getattr(self._mine, "process", None)
+        self._mine.process = None
+        if process is not None and process.pid == os.getpid():
+            for line in process.lines.values():
+                line.curl.close()
+            process.multi.close()
+
+    def _process(self) -> _Process:
+        process: _Process | None = getattr(self._mine, "process", None)
+        if process is not None and process.pid != os.getpid():
+            _inherited.append(process)
+            process = None
+        if process is None:
+            multi = pycurl.CurlMulti()
+            multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+            multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, CONNECTIONS)
+            multi.setopt(pycurl.M_MAXCONNECTS, IN_FLIGHT)
+            process = self._mine.process = _Process(os.getpid(), multi)
+        return process
+
+    def _begin(self, process: _Process, request: Sent) -> None:
+        mark, road, url, body = request
+        line = process.free.pop() if process.free else self._line(process)
+        curl = line.curl
+        if line.road is not road:
+            line.road = road
+            curl.setopt(pycurl.HTTPHEADER, road.headers)
+            curl.setopt(pycurl.CAINFO, road.certificates)
+        line.mark = mark
+        line.refused = False
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.POSTFIELDS, body)
+        process.multi.add_handle(curl)
+
+    def _line(self, process: _Process) -> Line:
+        curl = pycurl.Curl()
+        line = process.lines[curl] = Line(curl)
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.FOLLOWLOCATION, 0)
+        curl.setopt(pycurl.PROXY, "")  # nor one that the environment names
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        curl.setopt(pycurl.PIPEWAIT, 1)
+        curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(1000 * min(CONNECT, self.seconds)))
+        curl.setopt(pycurl.TIMEOUT_MS, round(1000 * self.seconds))
+        curl.setopt(pycurl.MAXFILESIZE, BODY)
+        curl.setopt(pycurl.WRITEFUNCTION, len)  # all is taken, nothing kept
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, line.open)
+        if self.resolve:
+            curl.setopt(pycurl.RESOLVE, self.resolve)
+        return line
+
+    @staticmethod
+    def _end(process: _Process) -> list[Line]:
+        """Break off what is still under way; the lines it was on."""
+        if len(process.free) == len(process.lines):
+            return []
+        idle = set(map(id, process.free))
+        broken = [line for line in process.lines.values() if id(line) not in idle]
+        for line in broken:
+            process.multi.remove_handle(line.curl)
+            process.free.append(line)
+        return broken
+
+
+def _answer(line: Line, status: int, error: int = 0) -> Answer:
+    after = line.curl.getinfo(pycurl.RETRY_AFTER) if status >= 400 else 0
+    return Answer(status, error, after, line.refused and not status)
