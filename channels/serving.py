@@ -48,10 +48,13 @@ OPEN_DATA = {".atom", ".rss", ".json", ".geojson", ".xml"}
 FRESH = "public, max-age=20, stale-if-error=86400"
 FOREVER = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=5"
+ASK_FIRST = "no-cache"
+WORKER = "/sw.js"
+"""The service worker: an old one in a cache would keep old words on residents' devices."""
 SECURITY = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -238,9 +241,10 @@ def _headers(path: str, suffix: str) -> dict[str, str]:
     """Media type, how long it may be kept, and who may read it."""
     suffix = suffix.lower()
     cap = path.startswith("/cap/") and suffix == ".xml"
+    kept = FOREVER if cap or path.startswith("/assets/") else FRESH
     headers = {
         "Content-Type": CAP if cap else TYPES.get(suffix, "application/octet-stream"),
-        "Cache-Control": FOREVER if cap or path.startswith("/assets/") else FRESH,
+        "Cache-Control": ASK_FIRST if path == WORKER else kept,
     }
     if suffix in OPEN_DATA:
         headers["Access-Control-Allow-Origin"] = "*"

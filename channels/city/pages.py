@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import escape
@@ -28,6 +25,8 @@ from alerts.notice import City, Notice, Rendering, moment, page_path
 from alerts.signature import CERTIFICATE_FILE
 from alerts.terms import Kind, Severity, Status, direction, language_name, ui_language
 
+from . import subscribing
+from .app import Look
 from .feed_places import ALERTS, EXERCISES, Listing, of_areas, prefix
 
 PER_PAGE = 12
@@ -50,45 +49,11 @@ FIRST_SENTENCE = re.compile(r"^(.{1,120}?[.!?:])\s+(?=\S)(.+)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The style sheet, script and icon by their addresses, which change with their content."""
-
-    css: str
-    script: str
-    icon: str
-    files: Mapping[str, bytes]
-
-    @staticmethod
-    @cache
-    def now() -> Look:
-        """The look of this version of the program, read once."""
-        bodies = {
-            "belfry.css": _static("tokens.css") + b"\n" + _static("belfry.css"),
-            "expiry.js": _static("public/expiry.js"),
-            "icon.svg": _static("icon.svg"),
-        }
-        files = {_named(name, body): body for name, body in bodies.items()}
-        css, script, icon = files
-        return Look(f"/{css}", f"/{script}", f"/{icon}", files)
-
-
-def _static(name: str) -> bytes:
-    found = finders.find(name)
-    if not isinstance(found, str):
-        raise FileNotFoundError(f"static/{name} is missing")
-    return Path(found).read_bytes()
-
-
-def _named(name: str, body: bytes) -> str:
-    stem, suffix = name.split(".")
-    return f"assets/{stem}.{hashlib.sha256(body).hexdigest()[:12]}.{suffix}"
-
-
-@dataclass(frozen=True, slots=True)
 class Pages:
     """The pages of one language as of ``now``. ``languages`` in order, the first one without a prefix.
 
     ``compose`` says what a message has no approved rendering for: one that is older than its channel.
+    ``ways`` (of push, sms and email) are offered; ``vapid_key`` is what browsers ask for to be pushed to.
     """
 
     channel: str
@@ -101,11 +66,18 @@ class Pages:
     keys_dir: str
     now: dt.datetime
     areas: Sequence[public.PublicArea]
+    ways: Sequence[str] = ()
+    vapid_key: str = ""
     read: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def home(self) -> str:
         return "/" + prefix(self.language, self.languages)
+
+    @property
+    def offered(self) -> list[str]:
+        """The ways to subscribe; no push where browsers could not be told whose it is."""
+        return [way for way in self.ways if way != "push" or self.vapid_key]
 
     def path_of(self, slug: str) -> str:
         return page_path(slug, self.language, self.languages[0])
@@ -191,12 +163,13 @@ class Pages:
                 oldest=1 if newest > 3 else None,
             )
 
-    def about(self) -> str:
+    def about(self, mark: str = "") -> str:
         """How warnings reach people: what there is to follow, and how to check that it is real."""
         with override(ui_language(self.language)):
             return self._page(
                 "about",
                 "about/",
+                mark=mark,
                 boroughs=[{"name": found.area, "feeds": self._feeds(found)} for found in of_areas(self.areas)],
                 exercises=self._feeds(EXERCISES),
                 levels=[
@@ -206,7 +179,29 @@ class Pages:
                 fingerprint=self._fingerprint(),
             )
 
-    def not_found(self) -> str:
+    def subscribe(self, mark: str = "") -> str:
+        """Ways, districts, level, topics and language to choose; the form goes to the application."""
+        with override(ui_language(self.language)):
+            return self._page(
+                "subscribe",
+                "subscribe/",
+                mark=mark,
+                vapid_key=self.vapid_key,
+                forms=self.offered if self.areas else [],
+                **self.choices(subscribing.Ticks(language=self.language)),
+            )
+
+    def choices(self, ticks: subscribing.Ticks) -> dict[str, Any]:
+        """The context of ``public/wishes.html``: also for a form that shows what somebody has chosen."""
+        with override(ui_language(self.language)):
+            return subscribing.choices(self.areas, self.languages, ticks)
+
+    def offline(self, mark: str = "") -> str:
+        """What the service worker shows where neither network nor a stored copy is there."""
+        with override(ui_language(self.language)):
+            return self._page("offline", "offline/", mark=mark, unlisted=True)
+
+    def not_found(self, mark: str = "") -> str:
         """Says where to look instead, in this language and in every other that the city writes."""
         own = ui_language(self.language)
         others = {ui_language(tag): tag for tag in reversed(self.languages) if ui_language(tag) != own}
@@ -214,6 +209,7 @@ class Pages:
             return self._page(
                 "404",
                 None,
+                mark=mark,
                 others=[
                     {"tag": tag, "ui": ui, "dir": direction(tag), "home": "/" + prefix(tag, self.languages)}
                     for ui, tag in others.items()
@@ -313,34 +309,44 @@ class Pages:
             return ""
         return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
-    def _page(self, template: str, path: str | None, **context: Any) -> str:
-        """The template with what every page has. ``path`` is the page's below its language; None for the 404."""
-        links = [
-            {
-                "tag": language,
-                "name": language_name(language),
-                "path": f"/{prefix(language, self.languages)}{path or ''}",
-                "current": language == self.language,
-            }
-            for language in self.languages
-        ]
-        base = {
-            "page": template,
+    def frame(self, path: str | None = "subscribe/") -> dict[str, Any]:
+        """What ``public/base.html`` needs, in this language: for a page of the application too.
+
+        ``path`` is where the switch of languages leads, below each language; None for the 404. Add
+        ``unlisted`` for a page that no search engine is to keep. What stands in the frame is rendered
+        in the active language.
+        """
+        return {
             "city": self.city,
             "language": self.language,
             "dir": direction(self.language),
             "home": self.home,
             "path": f"{self.home}{path or ''}",
-            "links": links,
-            "alternates": links if path is not None else [],
+            "links": [
+                {
+                    "tag": language,
+                    "name": language_name(language),
+                    "path": f"/{prefix(language, self.languages)}{path or ''}",
+                    "current": language == self.language,
+                }
+                for language in self.languages
+            ],
+            "alternates": [],
             "look": self.look,
             "made": _stamp(self.now),
             "legal": self.legal,
             "feeds": self._feeds(),
+            "ways": self.offered,
             "locale": get_language(),
             "hotline": linked(self.city.hotline, always=True),
         }
-        return render_to_string(f"public/{template}.html", base | context)
+
+    def _page(self, template: str, path: str | None, **context: Any) -> str:
+        """The template with what every page has. ``path`` is the page's below its language; None for the 404."""
+        base = self.frame(path)
+        if path is not None:
+            base["alternates"] = base["links"]
+        return render_to_string(f"public/{template}.html", base | {"page": template} | context)
 
 
 def _face(alert: public.PublicAlert, said: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +23,10 @@ from channels.base import Permanent, Post, Publisher, Temporary
 from channels.http import Http
 from channels.publicfiles import PublicFolder, Staged
 
+from . import app, subscribing
+from .app import Look
 from .feed_places import prefix
-from .pages import PER_PAGE, Look, Pages
+from .pages import PER_PAGE, Pages
 
 MANY = 6
 """From here on, a band names the number of districts instead of each."""
@@ -32,12 +35,20 @@ STALE = dt.timedelta(minutes=10)
 AREAS_SECONDS = 5.0
 KEEP = dt.timedelta(days=1)
 """Pages in caches may still ask for assets of the version before."""
+SHELL = ("about/index.html", "subscribe/index.html", "offline/index.html", "404.html")
+"""Pages of each language that no message changes."""
+HEAD = 4096
+"""Bytes of a page within which the mark stands that tells what it was made of."""
 LIVE = ".live"
 """What the pages show as live, and until when: so that ``refresh`` needs no database while nothing ends."""
 
 
 class Website(Publisher):
-    """Pre-rendered pages in ``folder``, served at ``address``; ``languages`` in order, the first without a prefix."""
+    """Pre-rendered pages in ``folder``, served at ``address``; ``languages`` in order, the first without a prefix.
+
+    ``ways`` are those by which residents can subscribe (push, sms, email), ``vapid_key`` the public key
+    of the city's pushes (base64url, uncompressed point): without it, push is not offered.
+    """
 
     city: ClassVar[bool] = True
     site: ClassVar[bool] = True
@@ -55,6 +66,8 @@ class Website(Publisher):
         imprint_url: str = "",
         privacy_url: str = "",
         accessibility_url: str = "",
+        ways: Sequence[str] = (),
+        vapid_key: str = "",
     ) -> None:
         super().__init__(name)
         self.folder = PublicFolder(folder)
@@ -62,7 +75,9 @@ class Website(Publisher):
         self.languages = list(languages)
         self.http = http or Http()
         self.keys_dir = keys_dir
-        self._read_areas: tuple[float, Sequence[public.PublicArea]] | None = None
+        self.ways = list(ways)
+        self.vapid_key = vapid_key
+        self._read_areas: tuple[float, Sequence[public.PublicArea], str] | None = None
         self.legal = {"imprint": imprint_url, "privacy": privacy_url, "accessibility": accessibility_url}
 
     # what a page will say
@@ -203,15 +218,25 @@ class Website(Publisher):
             prefix(language, self.languages) + path
             for language in self.languages
             for path in (
-                *("index.html", "404.html", "about/index.html", "archive/index.html"),
+                *("index.html", "archive/index.html", *SHELL),
                 *(f"archive/{number}/index.html" for number in range(1, archive + 1)),
                 *(f"alerts/{slug}/index.html" for slug in slugs),
             )
         }
 
+    # for pages of the application
+
+    def frame(self, language: str, path: str | None = "subscribe/") -> dict[str, Any]:
+        """The context of ``public/base.html`` for a dynamic page; ``path`` is where the other languages lead."""
+        return self._pages(language, areas=()).frame(path)
+
+    def choices(self, language: str, ticks: subscribing.Ticks) -> dict[str, Any]:
+        """The context of ``public/wishes.html``: the fields of the subscribe page, ticked as ``ticks`` says."""
+        return self._pages(language).choices(ticks)
+
     # the parts of all that
 
-    def _pages(self, language: str) -> Pages:
+    def _pages(self, language: str, areas: Sequence[public.PublicArea] | None = None) -> Pages:
         """How pages in this language are made, as of now."""
         return Pages(
             channel=self.name,
@@ -223,14 +248,17 @@ class Website(Publisher):
             legal=self.legal,
             keys_dir=self.keys_dir,
             now=timezone.now(),
-            areas=self._areas(),
+            areas=self._areas()[0] if areas is None else areas,
+            ways=self.ways,
+            vapid_key=self.vapid_key,
         )
 
-    def _areas(self) -> Sequence[public.PublicArea]:
-        """The districts, read anew after a few seconds: the languages of one message share them."""
+    def _areas(self) -> tuple[Sequence[public.PublicArea], str]:
+        """The districts and their digest, read anew after a few seconds: the languages of one message share them."""
         if self._read_areas is None or time.monotonic() - self._read_areas[0] > AREAS_SECONDS:
-            self._read_areas = (time.monotonic(), public.areas())
-        return self._read_areas[1]
+            areas = public.areas()
+            self._read_areas = (time.monotonic(), areas, _digest([list(map(_values, areas))]))
+        return self._read_areas[1:]
 
     def _write(self, staged: Staged, folder: str, body: str) -> None:
         staged.write(f"{folder}index.html", body.encode())
@@ -251,14 +279,21 @@ class Website(Publisher):
         self._write(staged, f"{start}archive/", pages.archive_overview())
 
     def _shell(self, staged: Staged, pages: Pages, *, anew: bool = False) -> None:
-        """Assets, explanation and 404, where they are missing or of another look."""
+        """Assets, manifest, service worker and the pages that no message changes, where they are not as they should be.
+
+        Each of those pages holds a mark of what it was made of, so that a publish makes none without need.
+        """
         for path, body in pages.look.files.items():
             if not (self.folder.root / path).exists():
                 staged.write(path, body)
-        start = prefix(pages.language, self.languages)
-        for path, make in ((f"{start}about/index.html", pages.about), (f"{start}404.html", pages.not_found)):
-            if anew or not _looks_like(self.folder.root / path, pages.look):
-                staged.write(path, make().encode())
+        city, languages, start = pages.city, self.languages, prefix(pages.language, self.languages)
+        manifest = app.manifest(pages.look, city=city, language=pages.language, languages=languages)
+        staged.write(f"{start}manifest.webmanifest", manifest)
+        staged.write("sw.js", app.worker(pages.look, city=city, languages=languages, vapid_key=self.vapid_key))
+        mark = _digest([pages.look.version, self._areas()[1], pages.offered, self.vapid_key, languages, self.legal])
+        for path, make in zip(SHELL, (pages.about, pages.subscribe, pages.offline, pages.not_found), strict=True):
+            if anew or not _has(self.folder.root / start / path, mark):
+                staged.write(start + path, make(mark).encode())
 
     def _shown_live(self) -> dict[str, str] | None:
         try:
@@ -278,11 +313,20 @@ class Website(Publisher):
             staged.write(LIVE, json.dumps(after).encode())
 
 
-def _looks_like(file: Path, look: Look) -> bool:
+def _has(file: Path, mark: str) -> bool:
     try:
-        return look.css.encode() in file.read_bytes()
+        with file.open("rb") as page:
+            return mark.encode() in page.read(HEAD)
     except FileNotFoundError:
         return False
+
+
+def _digest(values: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
+
+
+def _values(area: public.PublicArea) -> list[Any]:
+    return [area.code, area.name, area.parent, area.outline]
 
 
 def _made(file: Path) -> dt.datetime:

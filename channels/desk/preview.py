@@ -23,7 +23,7 @@ from alerts.public import PublicAlert, PublicMessage
 from alerts.terms import MSG_TYPE, Kind, MsgType
 
 from .. import registry
-from ..city.pages import Look
+from ..city.app import Look
 from ..city.website import Website
 
 BODY = re.compile(r"<body[^>]*>")

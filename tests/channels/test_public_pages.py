@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from playwright.sync_api import Page
@@ -19,25 +16,13 @@ from alerts import public
 from alerts.content import District
 from alerts.terms import Kind
 from channels.city.website import Website
-from channels.serving import Serve
 from tests import story
+from tests.channels import publicsite
+from tests.city import districts
 from tests.desk.browsing import axe, chromium, sideways, window
 from tests.story import Step, put_out
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
-
-
-class Threaded(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class Silent(WSGIRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        """Nothing: the tests look at the pages."""
-
-
-def nothing(_environ: Any, _start_response: Any) -> Iterable[bytes]:
-    raise AssertionError("a public page asked Django")
 
 
 @dataclass
@@ -51,16 +36,15 @@ class City:
 @pytest.fixture
 def city(tmp_path: Path, settings: Any) -> Iterator[City]:
     """Every kind of page at once: live, to come, over, wrong, an exercise."""
-    folder = tmp_path / "public"
-    server = make_server(
-        "127.0.0.1",
-        0,
-        Serve(nothing, public=folder, static=folder),  # type: ignore[arg-type]
-        server_class=Threaded,
-        handler_class=Silent,
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings.ADDRESS = f"http://127.0.0.1:{server.server_port}"
+    with publicsite.public(tmp_path / "public") as served:
+        settings.ADDRESS = served.address
+        yield City(served.address, every_page(served))
+        assert served.application.asked == []
+
+
+def every_page(served: publicsite.Public) -> dict[str, str]:
+    """Makes the pages; the path of each by what it shows."""
+    districts()
     now = dt.datetime.now(story.BERLIN)
     past, live = story.steps(now - dt.timedelta(days=3)), story.steps(now - dt.timedelta(hours=3))
     wrong = replace(past[3], kind=Kind.FALSE_ALARM, content=replace(past[3].content, texts={"de": story.DELAY["de"]}))
@@ -74,14 +58,20 @@ def city(tmp_path: Path, settings: Any) -> Iterator[City]:
         "expired": told(past[0]),
         "exercise": told(story.as_exercise(live[1])),
     }
-    site = Website("website", folder=str(folder), address=settings.ADDRESS, languages=["de", "de-simple", "en"])
+    site = Website(
+        "website",
+        folder=str(served.folder),
+        address=served.address,
+        languages=["de", "de-simple", "en"],
+        ways=["push", "sms", "email"],
+        vapid_key=publicsite.VAPID,
+    )
     site.rebuild()
     pages |= {"English": f"/en{pages['live']}", "Leichte Sprache": f"/de-simple{pages['live']}"}
     pages |= {"fallback": f"/en{pages['false alarm']}"}
     pages |= {"index": "/", "archive": "/archive/", "about": "/about/", "missing": "/en/nowhere"}
-    yield City(settings.ADDRESS, pages)
-    server.shutdown()
-    server.server_close()
+    pages |= {"subscribe": "/subscribe/", "subscribe, English": "/en/subscribe/", "offline": "/offline/"}
+    return pages | {"subscribe, Leichte Sprache": "/de-simple/subscribe/"}
 
 
 def told(*steps: Step) -> str:
@@ -101,9 +91,9 @@ def opened(**options: Any) -> Iterator[Page]:
         yield page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_puts_anything_in_the_way_of_anybody(city: City, scheme: Any) -> None:
-    with opened(bypass_csp=True, color_scheme=scheme, viewport={"width": 390, "height": 800}) as page:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 390), ("light", 320), ("dark", 1280)])
+def test_no_page_puts_anything_in_the_way_of_anybody(city: City, scheme: Any, width: int) -> None:
+    with opened(bypass_csp=True, color_scheme=scheme, viewport={"width": width, "height": 800}) as page:
         found = {}
         for name, path in city.pages.items():
             page.goto(city.address + path)
@@ -120,6 +110,7 @@ def test_a_page_asks_nobody_else_and_its_policy_refuses_nothing_of_it(city: City
             page.goto(city.address + path, wait_until="networkidle")  # the icon too: it comes last
         assert asked
         assert all(url.startswith(f"{city.address}/") for url in asked)
+        assert page.context.cookies() == []
         sheets = page.evaluate("[...document.styleSheets].map(sheet => sheet.cssRules.length)")
         assert sheets
         assert all(sheets)
@@ -192,7 +183,7 @@ def test_on_paper_stand_the_steps_the_map_and_the_address(city: City) -> None:
         page.emulate_media(media="print")
         for selector in ("ol.do", "svg.map", ".url", "dl.facts"):
             assert page.locator(selector).first.is_visible(), selector
-        for selector in ("nav.langs", ".foot nav", ".button"):
+        for selector in ("nav.langs", ".bar-act", ".foot nav", ".button"):
             assert page.locator(selector).first.is_hidden(), selector
         assert page.locator(".band").evaluate("band => getComputedStyle(band).backgroundColor") == "rgba(0, 0, 0, 0)"
 

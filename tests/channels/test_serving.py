@@ -37,6 +37,9 @@ def folder(tmp_path: Path) -> Path:
         staged.write("alerts.geojson", b"{}")
         staged.write("cap/leipzig.1.xml", b"<alert/>")
         staged.write("assets/belfry.0123.css", b"p{}")
+        staged.write("assets/icon-192.0123.png", b"\x89PNG")
+        staged.write("sw.js", b"self.skipWaiting()")
+        staged.write("en/manifest.webmanifest", b"{}")
     (tmp_path / "secret.txt").write_text("nobody reads this")
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "desk.css").write_text("b{}")
@@ -75,6 +78,9 @@ def ask(folder: Path, path: str, method: str = "GET", **headers: str) -> httpx.R
         ("/alerts.geojson", "application/geo+json; charset=utf-8"),
         ("/cap/leipzig.1.xml", "application/cap+xml; charset=utf-8"),
         ("/assets/belfry.0123.css", "text/css; charset=utf-8"),
+        ("/assets/icon-192.0123.png", "image/png"),
+        ("/sw.js", "text/javascript; charset=utf-8"),
+        ("/en/manifest.webmanifest", "application/manifest+json; charset=utf-8"),
         ("/static/desk.css", "text/css; charset=utf-8"),
     ],
 )
@@ -96,6 +102,24 @@ def test_pages_and_feeds_let_an_update_through_within_a_minute(folder: Path) -> 
 def test_what_never_changes_may_be_kept_for_ever(folder: Path) -> None:
     for path in ("/assets/belfry.0123.css", "/cap/leipzig.1.xml"):
         assert "immutable" in ask(folder, path).headers["cache-control"]
+
+
+def test_the_service_worker_is_asked_for_anew_each_time(folder: Path) -> None:
+    assert ask(folder, "/sw.js").headers["cache-control"] == "no-cache"
+    assert "immutable" in ask(folder, "/assets/icon-192.0123.png").headers["cache-control"]
+    assert "max-age=20" in ask(folder, "/en/manifest.webmanifest").headers["cache-control"]
+
+
+def test_pages_may_ask_their_own_server_and_nobody_else(folder: Path) -> None:
+    header = ask(folder, "/").headers["content-security-policy"]
+    rules = dict(rule.split(" ", 1) for rule in header.split("; "))
+    own = ("script-src", "style-src", "img-src", "connect-src", "manifest-src", "worker-src", "form-action")
+    assert rules == dict.fromkeys(own, "'self'") | dict.fromkeys(
+        ("default-src", "base-uri", "frame-ancestors"), "'none'"
+    )
+    page = (HOUSE / "templates/public/base.html").read_text()
+    # a meta element can't say frame-ancestors
+    assert 'content="{}"'.format(header.replace("; frame-ancestors 'none'", "")) in page
 
 
 def test_data_may_be_read_by_scripts_of_other_sites_and_pages_may_not(folder: Path) -> None:
@@ -231,7 +255,17 @@ def test_no_address_of_the_application_stands_in_front_of_the_pages(settings: An
 
     assert settings.ROOT_URLCONF
     prefixes = {"/" + str(pattern.pattern) for pattern in get_resolver().url_patterns}
-    assert not prefixes & {"/", "/alerts/", "/archive/", "/feeds/", "/cap/", "/assets/", "/about/"}
+    assert not prefixes & {
+        "/",
+        "/alerts/",
+        "/archive/",
+        "/feeds/",
+        "/cap/",
+        "/assets/",
+        "/about/",
+        "/subscribe/",
+        "/offline/",
+    }
     assert not any("<" in prefix for prefix in prefixes)
 
 

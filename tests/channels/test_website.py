@@ -29,7 +29,7 @@ from alerts.notice import Notice, Rendering, notice
 from alerts.terms import MSG_TYPE, Kind, Status
 from channels.base import Permanent, Temporary
 from channels.city.pages import linked
-from channels.city.website import Website
+from channels.city.website import SHELL, Website
 from channels.http import Http
 from channels.publicfiles import PublicFolder, Staged
 from channels.serving import Serve
@@ -510,8 +510,9 @@ def test_an_empty_folder_is_filled_by_the_first_look(site: Website, folder: Path
     with clock(story.START):
         site.refresh()
     for language in ("", "de-simple/", "en/"):
-        for page in ("index.html", "404.html", "about/index.html", "archive/index.html"):
+        for page in ("index.html", "archive/index.html", "manifest.webmanifest", *SHELL):
             assert (folder / f"{language}{page}").exists()
+    assert (folder / "sw.js").exists()
     assert "Meiden Sie" in read(folder, f"alerts/{message.alert.slug}")
 
 
@@ -598,7 +599,7 @@ def test_made_anew_the_pages_say_the_same(site: Website, folder: Path) -> None:
     after = {path: path.read_bytes() for path in folder.rglob("*.html")}
     assert after.keys() == before.keys()
     for path, body in after.items():
-        assert body == before[path] or path.name == "404.html" or path.parent.name == "about"
+        assert body == before[path] or path.relative_to(folder).as_posix().endswith(SHELL)
 
 
 def test_made_anew_nothing_stays_that_nothing_stands_behind(site: Website, folder: Path) -> None:
@@ -689,12 +690,15 @@ def test_a_language_written_from_right_to_left_is_marked_so(folder: Path, settin
 
 def test_a_page_needs_nothing_but_its_own_folder(site: Website, folder: Path) -> None:
     alert = tell(site, story.STEPS[0])
-    for path in ("", f"alerts/{alert.slug}", "archive", "about", f"en/alerts/{alert.slug}"):
+    for path in ("", f"alerts/{alert.slug}", "archive", "about", "en/subscribe", f"en/alerts/{alert.slug}"):
         page = read(folder, path)
-        used = re.findall(r'<(?:link rel="(?:icon|stylesheet)"|script|img|use)[^>]*?(?:href|src)="([^"]+)"', page)
+        used = re.findall(
+            r'<(?:link rel="(?:icon|apple-touch-icon|manifest|stylesheet)"|script|img|use)[^>]*?(?:href|src)="([^"]+)"',
+            page,
+        )
         assert used
         for address in used:
-            assert address.startswith(("/assets/", "#"))
+            assert address.startswith(("/assets/", "#")) or address.endswith("/manifest.webmanifest")
             assert address.startswith("#") or (folder / address[1:]).is_file()
         assert "style=" not in page
         assert "<style" not in page
@@ -713,10 +717,11 @@ def test_a_phone_loads_little_for_the_page_with_the_map_of_the_real_city(
         alert = tell(site, story.STEPS[number], alert)
     page = folder / f"alerts/{alert.slug}/index.html"
     index = folder / "index.html"
-    assets = sum(path.stat().st_size for path in (folder / "assets").iterdir() if path.suffix != ".gz")
     assert ">Zentrum-Süd</text>" in page.read_text()
-    assert page.stat().st_size + assets < 100_000
-    assert index.stat().st_size + assets < 100_000
+    for loaded in (page, index, folder / "subscribe/index.html"):
+        assets = re.findall(r'(?:src|rel="stylesheet" href|rel="icon" href)="/(assets/[^"]+)"', loaded.read_text())
+        assert len(assets) >= 3
+        assert loaded.stat().st_size + sum((folder / path).stat().st_size for path in assets) < 100_000
     assert page.with_name("index.html.gz").stat().st_size < 10_000
     assert read(folder, "about").count(".rss") == 11  # all, and ten boroughs
 
@@ -725,9 +730,11 @@ def test_a_new_look_is_put_on_explanation_and_404_with_the_next_message(
     site: Website, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alert = tell(site, story.STEPS[0])
-    for name in ("404.html", "about/index.html"):
+    for name in (*SHELL, "sw.js"):
         (folder / name).write_text("<p>of an older version</p>")
     tell(site, story.STEPS[1], alert)
+    for name in (*SHELL, "sw.js"):
+        assert "older version" not in (folder / name).read_text()
     assert "Diese Seite gibt es nicht" in (folder / "404.html").read_text()
     assert "Ist das echt?" in read(folder, "about")
 

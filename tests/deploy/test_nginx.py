@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from channels.publicfiles import GZIPPED
 from channels.serving import Serve
 from deploy.redis import free_port
 
@@ -39,6 +40,10 @@ PAGES = {
     "public/alerts.geojson": "{}",
     "public/assets/belfry-1a2b.css": "a{}",
     "public/assets/icon.svg": "<svg/>",
+    "public/assets/icon-192.0123.png": "PNG",
+    "public/sw.js": "self.skipWaiting()" * 50,
+    "public/en/manifest.webmanifest": "{}",
+    "public/subscribe/index.html": "<h1>Abonnieren</h1>",
     "public/sitemap.xml": "<urlset/>",
     "public/.live": "{}",
     "static/admin/base.css": "b{}",
@@ -107,7 +112,7 @@ class Site:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-            if not path.name.startswith("."):
+            if not path.name.startswith(".") and path.suffix in GZIPPED:
                 path.with_name(path.name + ".gz").write_bytes(gzip.compress(text.encode(), mtime=0))
         write_certificate(folder)
         text = (HOUSE / "deploy" / "nginx" / "belfry.conf").read_text()
@@ -234,6 +239,10 @@ def test_the_configuration_is_valid(site: Site) -> None:
         "/alerts.geojson",
         "/assets/belfry-1a2b.css",
         "/assets/icon.svg",
+        "/assets/icon-192.0123.png",
+        "/sw.js",
+        "/en/manifest.webmanifest",
+        "/subscribe/",
         "/assets/nothing.css",
         "/sitemap.xml",
         "/static/admin/base.css",

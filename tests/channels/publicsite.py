@@ -1,0 +1,106 @@
+"""The public folder on a real port, with a stand-in for the application that remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from urllib.parse import parse_qs
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from channels.serving import Serve
+
+VAPID = "BNbxGYNMhEIi9zrneh7mqV4oUanjLUK3m-mYZBc62frMKrEoMk88r3Lk596T0ck9xlT0sFNRkDLFGEsR5EDH8gM"
+"""A public key of nobody's."""
+
+PAGE = b'<!doctype html><html lang="de"><title>-</title><link rel="icon" href="data:,"><h1>The application</h1></html>'
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class Silent(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Nothing: the tests look at the pages."""
+
+
+@dataclass
+class Asked:
+    """One request to the application."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, list[str]]:
+        return parse_qs(self.body.decode(), keep_blank_values=True, strict_parsing=True)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Application:
+    """Answers with a page of its own, or with what ``answers`` says for a path: status and JSON."""
+
+    asked: list[Asked] = field(default_factory=list)
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        headers = {name[5:].title().replace("_", "-"): value for name, value in environ.items() if name[:5] == "HTTP_"}
+        headers["Content-Type"] = environ.get("CONTENT_TYPE", "")
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        path = environ["PATH_INFO"]
+        self.asked.append(Asked(environ["REQUEST_METHOD"], path, headers, body))
+        status, told = self.answers.get(path, (200, None))
+        media = "application/json" if told is not None else "text/html; charset=utf-8"
+        start_response(
+            f"{status} {HTTPStatus(status).phrase}", [("Content-Type", media), ("Cache-Control", "no-store")]
+        )
+        return [json.dumps(told).encode() if told is not None else b"<!doctype html><title>-</title><p>the application"]
+
+
+class Public:
+    """``address`` of the folder; ``down`` takes it from the network, as a failing mast does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.application = Application()
+        self.port = 0
+        self.server: WSGIServer | None = None
+        self.up()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def up(self) -> None:
+        serve = Serve(self.application, public=self.folder, static=self.folder, application_prefixes=["/s/", "/desk/"])  # type: ignore[arg-type]
+        self.server = make_server("127.0.0.1", self.port, serve, server_class=Threaded, handler_class=Silent)  # type: ignore[arg-type]
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def down(self) -> None:
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+
+@contextmanager
+def public(folder: Path) -> Iterator[Public]:
+    served = Public(folder)
+    try:
+        yield served
+    finally:
+        served.down()
