@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext as _
 
@@ -27,6 +27,8 @@ from .subscriptions import matching, prepared
 
 SIZE = 5000
 """Recipients of one batch: RQ's own cost falls under two per cent (facts on fan-out)."""
+MOST_AT_ONCE = 20_000
+"""Recipients frozen in one transaction: page and feeds, which write at the same time, wait for no longer one."""
 PAUSES = (2.0, 10.0, 60.0, 300.0, 900.0)
 """Seconds before each further pass over those refused temporarily: a mail server's greylisting takes minutes."""
 PASSES = len(PAUSES) + 1
@@ -47,40 +49,54 @@ STATES = {
 OPEN = (State.WAITING, State.SENDING)
 
 
-def cut(delivery_id: int, token: str, way: str, languages: Sequence[str]) -> list[Batch]:
-    """Freeze the recipients of a claimed delivery and cut them into batches of one language each; can run twice.
+def cut(delivery_id: int, token: str, way: str, languages: Sequence[str]) -> Iterator[list[Batch]]:
+    """Freeze the recipients of a claimed delivery and cut them into batches of one language each, run by run.
 
-    The delivery then is carried by its batches. Without any recipient it is settled at once.
+    Yields the batches of each run as soon as they stand, the first one being small: its sending begins
+    while the others are still being frozen. Broken off, it goes on from there. In the end the delivery
+    is carried by its batches; without any recipient it is settled at once.
     """
-    with transaction.atomic():
-        held = Delivery.objects.filter(pk=delivery_id, state=State.SENDING, lease=token)
-        if held.update(lease=BY_BATCHES, lease_until=None) != 1:
-            return []
-        if not Recipient.objects.filter(delivery=delivery_id).exists():
-            matching.freeze(Delivery.objects.select_related("message").get(pk=delivery_id), way, languages)
-        runs = Recipient.objects.filter(delivery=delivery_id).values_list("language", flat=True).distinct()
-        for language in sorted(runs):
-            last = 0
-            while True:
-                rows = Recipient.objects.filter(delivery=delivery_id, language=language, pk__gt=last).order_by("pk")
-                run = list(rows.values_list("pk", flat=True)[:SIZE])
-                if not run:
-                    break
-                last = run[-1]
-                Batch.objects.get_or_create(
+    delivery = Delivery.objects.select_related("message").get(pk=delivery_id)
+    most, frozen = SIZE, SIZE
+    while frozen == most:
+        most = min(2 * most, MOST_AT_ONCE)
+        with transaction.atomic():
+            if not fanout.renew(delivery_id, token):
+                return
+            last = Batch.objects.filter(delivery=delivery_id).aggregate(last=Max("last"))["last"]
+            after = Recipient.objects.values_list("subscription", flat=True).get(pk=last) if last else 0
+            frozen = matching.freeze(delivery, way, languages, after, most)
+            made = _cut(delivery_id)
+            if frozen < most:
+                Delivery.objects.filter(pk=delivery_id, lease=token).update(lease=BY_BATCHES, lease_until=None)
+                close(delivery_id)
+        yield made
+
+
+def _cut(delivery_id: int) -> list[Batch]:
+    """Batches for the recipients that are in none yet."""
+    made = []
+    rows = Recipient.objects.filter(delivery=delivery_id)
+    cut_to = dict(Batch.objects.filter(delivery=delivery_id).values_list("language").annotate(Max("last")))
+    for language in sorted(rows.values_list("language", flat=True).distinct()):
+        last = cut_to.get(language, 0)
+        mine = rows.filter(language=language).order_by("pk")
+        while run := list(mine.filter(pk__gt=last).values_list("pk", flat=True)[:SIZE]):
+            last = run[-1]
+            made.append(
+                Batch(
                     delivery_id=delivery_id,
                     language=language,
                     first=run[0],
-                    defaults={
-                        "last": last,
-                        "size": len(run),
-                        "reached": run[0] - 1,
-                        "handed": run[0] - 1,
-                        "due_at": Now(),
-                    },
+                    last=last,
+                    size=len(run),
+                    reached=run[0] - 1,
+                    handed=run[0] - 1,
+                    due_at=Now(),
                 )
-        close(delivery_id)
-    return list(Batch.objects.filter(delivery=delivery_id, state=State.WAITING).order_by("pk"))
+            )
+    Batch.objects.bulk_create(made)
+    return list(Batch.objects.filter(pk__in=[batch.pk for batch in made]).select_related("delivery").order_by("pk"))
 
 
 def claimable() -> QuerySet[Batch]:

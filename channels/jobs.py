@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 BUDGET = 5.0
 """Seconds of a round that upkeep spends on what no worker took."""
+LOOK = 0.2
+"""Seconds between two looks whether more urgent work waits."""
 SLICE = 1.0
 """Seconds after which a batch gives way to another channel of its own message."""
 LEFT = gettext_lazy("The subscription ended before this went out.")
@@ -78,8 +80,8 @@ def deliver(delivery_id: int) -> None:
     channel = registry.channel(delivery.channel)
     if isinstance(channel, Broadcaster):
         spoken = list(dict.fromkeys(rendering.language for rendering in _renderings(delivery)))
-        waiting = batches.cut(delivery_id, token, channel.way, spoken)
-        ring_batches(waiting[:1] if channel.one_by_one else waiting)
+        for number, made in enumerate(batches.cut(delivery_id, token, channel.way, spoken)):
+            ring_batches(made if not channel.one_by_one else made[:1] if number == 0 else [])
         return
     if not isinstance(channel, Publisher):
         raise TypeError(f"{delivery.channel} is neither Publisher nor Broadcaster")
@@ -176,22 +178,25 @@ def send_batch(batch_id: int, most: float | None = None) -> None:
 def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float | None) -> None:
     """The checkpoints of a claimed batch, until it ends, gives way or fails."""
     started = time.monotonic()
+    looked = 0.0
     try:
         rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
         if batch.again and not channel.idempotent and not _look_up(channel, batch, rendering, token):
             return
         while _next_checkpoint(channel, batch, rendering, token):
-            spent = time.monotonic() - started
+            now = time.monotonic()
             if batches.overtaken(batch):
                 words = _("A newer message took its place.")
                 batches.settle(batch, token, state=State.SUPERSEDED, words=words)
                 return
+            over = most is not None and now - started > most
+            if not over and now - looked < LOOK:
+                continue
+            looked = now
             if hold.held():
                 batches.put_back(batch, token)
                 return
-            if (most is not None and spent > most) or batches.someone_waits(
-                batch, batch.delivery.queue, turns=spent > SLICE
-            ):
+            if over or batches.someone_waits(batch, batch.delivery.queue, turns=now - started > SLICE):
                 batches.put_back(batch, token)
                 ring_batches([batch])
                 return
@@ -440,7 +445,9 @@ def sweep(*, patience: float) -> int:
 
 def _lost(delivery: Delivery) -> None:
     """A delivery whose worker let its lease run out: again, or unclear where that would send twice."""
-    again = registry.configured(delivery.channel) and registry.channel(delivery.channel).idempotent
+    channel = registry.channel(delivery.channel) if registry.configured(delivery.channel) else None
+    # a broadcaster's delivery was only being cut into batches: nothing of it went out
+    again = channel is not None and (channel.idempotent or isinstance(channel, Broadcaster))
     result = fanout.Result(Attempt.Result.LOST, _("The worker was lost in the middle of it."))
     settled = fanout.settle(delivery.pk, delivery.lease, result, idempotent=again, site=delivery.site)
     if settled and not again:

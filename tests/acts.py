@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -21,9 +22,10 @@ from django.utils import timezone  # noqa: E402
 from alerts import approval, audit, drafting  # noqa: E402
 from alerts.models import Alarm, Message, ReleasePlan  # noqa: E402
 from alerts.terms import Kind  # noqa: E402
-from channels import jobs  # noqa: E402
-from channels.models import Attempt, Delivery  # noqa: E402
+from channels import jobs, tally  # noqa: E402
+from channels.models import Attempt, Delivery, Prepared  # noqa: E402
 from tests import city  # noqa: E402
+from tests.bench import _residents  # noqa: E402
 from tests.story import STEPS  # noqa: E402
 
 
@@ -123,6 +125,45 @@ def publishing(count: str) -> dict[str, Any]:
         city.followed(message, Kind.ALL_CLEAR, author, approver)
         jobs.fan_out(Message.objects.get(base=message).pk)
     return {"spent": spent}
+
+
+def residents(way: str, count: str, sinks: str = "https://push.test.example/") -> dict[str, Any]:
+    """So many subscriptions of one way for the whole city; for push with real keys, at these endpoints in turn."""
+    _residents.subscribe(way, int(count), _residents.address_of(way, sinks.split(",")), whole_city=True)
+    return {}
+
+
+def prepared(count: str) -> dict[str, Any]:
+    """Wait until so many pushes are made ahead by the workers; seconds."""
+    started = time.monotonic()
+    jobs.ring_to_prepare()
+    while Prepared.objects.count() < int(count):
+        time.sleep(0.2)
+    return {"spent": time.monotonic() - started}
+
+
+def reach(channels: str, severity: str = "Extreme") -> dict[str, Any]:
+    """Approve one message and wait until these channels are done: seconds from the approval, and what was counted."""
+    author, approver = officers()
+    draft = city.submitted(author, severity=severity, texts=STEPS[1].content.texts)
+    started = time.time()
+    message = approval.approve(draft.pk, draft.digest, approver)
+    assert message is not None
+    approved = time.time() - started
+    wanted = channels.split(",")
+    rows = Delivery.objects.filter(message=message, channel__in=wanted)
+    while rows.exclude(state__in=["waiting", "sending"]).count() < len(wanted):
+        time.sleep(0.02)
+    done = {row.channel: row for row in rows}
+    counts = tally.counts([row.pk for row in done.values()])
+    return told(message) | {
+        "approved": approved,
+        "started": started,
+        "begun": {name: row.started_at.timestamp() - started for name, row in done.items() if row.started_at},
+        "done": {name: row.done_at.timestamp() - started for name, row in done.items() if row.done_at},
+        "states": {name: row.state for name, row in done.items()},
+        "counts": {name: dataclasses.asdict(counts[row.pk]) for name, row in done.items() if row.pk in counts},
+    }
 
 
 def told(message: Message) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class Migration(migrations.Migration):
             name='not_before',
             field=models.DateTimeField(null=True),
         ),
+        migrations.AlterField(
+            model_name='recipient',
+            name='delivery',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='recipients', to='channels.delivery'),
+        ),
         migrations.AddField(
             model_name='recipient',
             name='looked_up',

@@ -19,11 +19,12 @@ LOUD = SEVERITY_RANK[Severity.SEVERE]
 """From this rank on, a message passes every topic filter."""
 
 
-def freeze(delivery: Delivery, way: str, languages: Sequence[str]) -> int:
-    """Write one Recipient for each subscription of this way that the delivery goes to; returns how many.
+def freeze(delivery: Delivery, way: str, languages: Sequence[str], after: int, most: int) -> int:
+    """Write one Recipient for each of the next ``most`` subscriptions that the delivery goes to; returns how many.
 
-    In the caller's transaction. Each comes in its own language, where that is one of ``languages``, else
-    in the first of them. A constant number of queries, however many subscribe.
+    In the caller's transaction; ``after`` is the last subscription frozen before. Each comes in its own
+    language, where that is one of ``languages``, else in the first of them. A constant number of queries,
+    however many subscribe.
     """
     message = delivery.message
     spoken = Case(
@@ -31,6 +32,7 @@ def freeze(delivery: Delivery, way: str, languages: Sequence[str]) -> int:
     )
     found = (
         reached(message, way)
+        .filter(pk__gt=after)
         .annotate(
             to_delivery=Value(delivery.pk),
             spoken=spoken,
@@ -39,8 +41,8 @@ def freeze(delivery: Delivery, way: str, languages: Sequence[str]) -> int:
             no_id=Value(""),
             not_yet=Value(False),
         )
-        .order_by("spoken", "pk")
-        .values_list("to_delivery", "pk", "spoken", "owed", "no_words", "no_id", "not_yet")
+        .order_by("pk")
+        .values_list("to_delivery", "pk", "spoken", "owed", "no_words", "no_id", "not_yet")[:most]
     )
     select, parameters = found.query.sql_with_params()
     columns = ("delivery_id", "subscription", "language", "state", "words", "remote_id", "looked_up")

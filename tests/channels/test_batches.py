@@ -39,6 +39,7 @@ def wired(settings: Any, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "ring_for", lambda _deliveries: None)
     monkeypatch.setattr(jobs, "ring_batches", _rung.extend)
     monkeypatch.setattr(batches, "SIZE", 25)
+    monkeypatch.setattr(batches, "MOST_AT_ONCE", 60)
     _rung.clear()
 
 
@@ -96,12 +97,34 @@ def test_recipients_are_cut_into_batches_of_one_language(message: Message) -> No
 
 def test_cutting_twice_makes_no_second_batch(message: Message) -> None:
     delivery = planned(message)
-    assert batches.cut(delivery.pk, "f" * 32, "push", ["de"]) == []
+    assert list(batches.cut(delivery.pk, "f" * 32, "push", ["de"])) == []
     batch = Batch.objects.filter(delivery=delivery).first()
     assert batch is not None
     batch.pk = None
     with pytest.raises(IntegrityError), transaction.atomic():
         batch.save(force_insert=True)
+
+
+def test_a_worker_lost_while_it_freezes_leaves_nobody_out_and_nobody_twice(message: Message) -> None:
+    fanout.plan(message.pk)
+    delivery = Delivery.objects.get(message=message, channel="once")
+    city.subscribe("sms", *[f"once-de-{number}" for number in range(130)])
+    token = fanout.claim(delivery.pk)
+    assert token
+    first_run = next(batches.cut(delivery.pk, token, "sms", ["de", "en"]))
+    assert sum(batch.size for batch in first_run) == 50
+    jobs.send_batch(first_run[0].pk)
+    assert len(to("once")) == 25, "sending begins while the others are still being frozen"
+    Delivery.objects.filter(pk=delivery.pk).update(lease_until=Now() - dt.timedelta(seconds=1))
+    jobs.sweep(patience=600)
+    delivery.refresh_from_db()
+    assert delivery.state == State.WAITING
+    Delivery.objects.filter(pk=delivery.pk).update(due_at=Now() - dt.timedelta(seconds=1))
+    jobs.deliver(delivery.pk)
+    carry(delivery)
+    assert Counter(to("once")) == Counter(f"once-de-{number}" for number in range(130))
+    delivery.refresh_from_db()
+    assert delivery.state == State.DONE
 
 
 def test_everybody_is_reached_once_in_their_language(message: Message) -> None:
