@@ -8,5 +8,6 @@ from channels import health
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("s/", include("channels.subscriptions.urls")),
     path("desk/", admin.site.urls),
 ]
