@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as Caution
 
-from . import registry
+from . import registry, vapid
 from .base import Publisher
 
 SITE = ("website", "feeds")
@@ -20,7 +20,7 @@ SITE = ("website", "feeds")
 
 @register()
 def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
-    """channels.E001–E007: channels.toml is read, every entry makes an adapter, page and feeds are there."""
+    """channels.E001–E008: channels.toml is read, every entry makes an adapter, page and feeds are there."""
     if settings.CHANNELS_ERROR:
         return [
             Error(
@@ -48,7 +48,16 @@ def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[Ch
     ]
     for name, entry in settings.CHANNELS.items():
         found += _entry(name, entry)
-    return found
+    return found + list(_push_key())
+
+
+def _push_key() -> Iterator[CheckMessage]:
+    """channels.E008: the key that browsers know the city by is there, or can be made."""
+    if "push" in registry.ways():
+        try:
+            vapid.public_key(str(settings.KEYS_DIR))
+        except (vapid.KeyUnreadable, OSError) as error:
+            yield Error(str(error), hint=f"Look at {vapid.FILE} in the folder keys of BELFRY_DATA.", id="channels.E008")
 
 
 def _entry(name: str, entry: Any) -> list[CheckMessage]:

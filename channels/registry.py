@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -16,8 +17,11 @@ from alerts import public
 from alerts.notice import Notice, Rendering
 from alerts.ports import CannotCompose
 
+from . import vapid
 from .base import Broadcaster, Channel, Publisher
 from .http import Http
+
+log = logging.getLogger(__name__)
 
 OURS = {"adapter", "rehearsal", "label"}
 """Keys of an entry that are the engine's; all others go to the adapter's constructor."""
@@ -60,7 +64,7 @@ def shared() -> dict[str, Any]:
         "mail_password": settings.EMAIL_PASSWORD,
         "signing_secret": settings.SECRET_KEY,
         "ways": ways(),
-        "vapid_key": "",
+        "vapid_key": vapid_key(),
     }
 
 
@@ -70,9 +74,24 @@ def ways() -> list[str]:
     return [way for way in ("push", "sms", "email") if way in found]
 
 
+def vapid_key() -> str:
+    """What browsers need to subscribe; empty without push, and where the key can't be read: ``checks`` tells of it."""
+    if "push" not in ways():
+        return ""
+    try:
+        return vapid.public_key(str(settings.KEYS_DIR))
+    except (vapid.KeyUnreadable, OSError) as error:
+        log.error("%s", error)  # page and all other channels go on without it
+        return ""
+
+
 def _adapter(name: str) -> type[Any]:
+    """The class of a channel; ``object`` where its entry names none: that mistake must not keep others from work."""
     entry = settings.CHANNELS[name]
-    adapter = import_string(entry["adapter"]) if isinstance(entry, dict) and "adapter" in entry else object
+    try:
+        adapter = import_string(entry["adapter"])
+    except (ImportError, TypeError, KeyError, AttributeError):
+        return object
     return adapter if isinstance(adapter, type) else object
 
 
