@@ -22,7 +22,7 @@ RENEW = 3600
 """Seconds before its end at which a token is made anew."""
 MOST = 1000
 """Tokens kept at most: origins are, within the allowed hosts, what residents wrote."""
-CONTACT = re.compile(r"mailto:[^\s@]+@[^\s@]+|https://[A-Za-z0-9.-]+")
+CONTACT = re.compile(r"(?:mailto:[^\s@]+@|https://)(?:localhost|[\w-]+(?:\.[\w-]+)+)")
 
 
 class KeyUnreadable(Exception):
@@ -36,8 +36,7 @@ class Vapid:
     """
 
     def __init__(self, keys_dir: str, contact: str) -> None:
-        if not CONTACT.fullmatch(contact):
-            raise ValueError("the contact for push services must be mailto:… or https://… without a path")
+        check_contact(contact)
         self._signer = _read(Path(keys_dir))
         self._contact = contact
         self._kept: dict[str, tuple[float, str]] = {}
@@ -70,10 +69,16 @@ def public_key(keys_dir: str) -> str:
 def contact(address: str, mail_from: str) -> str:
     """Whom push services may turn to: the city's public address, or the sender of its mail where that is not https."""
     parts = urlsplit(address)
-    if parts.scheme == "https" and parts.hostname:
-        # as ASCII: services read no other names
-        return f"https://{parts.hostname.encode('idna').decode()}"
-    return f"mailto:{parseaddr(mail_from)[1] or 'belfry@localhost'}"
+    # as ASCII: services read no other names
+    host = (parts.hostname or "").encode("idna").decode() if parts.scheme == "https" else ""
+    known = (f"https://{host}", f"mailto:{parseaddr(mail_from)[1]}")
+    return next((one for one in known if CONTACT.fullmatch(one)), "mailto:belfry@localhost")
+
+
+def check_contact(given: str) -> None:
+    """Raise ValueError for a contact that push services would refuse."""
+    if not CONTACT.fullmatch(given):
+        raise ValueError("the contact for push services must be mailto:name@host or https://host")
 
 
 def _public(signer: Vapid02) -> str:

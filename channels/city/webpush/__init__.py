@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 
 import certifi
@@ -89,7 +90,10 @@ class WebPush(Broadcaster):
         self.speaker = city
         self.keys_dir = keys_dir
         self.contact = contact or vapid.contact(city.address, mail_from)
+        vapid.check_contact(self.contact)
         self.rules = Rules(hosts, private_hosts)
+        if ca_file and not Path(ca_file).is_file():
+            raise ValueError(f"ca_file {ca_file} is no file")
         self.ca_file = ca_file
         self.timeout = min(timeout, self.seconds - SPARE)
         self.resolve = dict(resolve or {})

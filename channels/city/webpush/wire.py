@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 import pycurl
@@ -23,6 +24,8 @@ IN_FLIGHT = 500
 """Requests under way at once: rate times round trip, so that 100 ms still make 5,000 a second."""
 ROUND = 64
 """Requests begun before answers are read: where these come at once, few stay in flight and caches warm."""
+FIRST = 4
+"""Requests that are sent to an origin before it is known which HTTP it has."""
 CONNECTIONS = 128
 """For each host, where it has no HTTP/2."""
 WAIT = 0.005
@@ -31,11 +34,13 @@ CONNECT = 5.0
 """Seconds that name, connection and TLS may take."""
 BODY = 16_384
 """Bytes of an answer after which the rest is not read."""
+UNKNOWN = 0
+HTTP_2 = pycurl.CURL_HTTP_VERSION_2_0
 NO_HEADERS = ("Expect:", "Accept:", "User-Agent: Belfry", "Content-Type: application/octet-stream")
 """Without the two first, libcurl would send them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Road:
     """One origin for one send: what all its requests have in common."""
 
@@ -43,7 +48,13 @@ class Road:
     headers: list[str]
     certificates: str
     """The file of authorities that its certificate is checked with."""
+    speaks: int = UNKNOWN
+    """Which HTTP it has, as ``pycurl.INFO_HTTP_VERSION`` tells it."""
+    trying: int = 0
+    """Requests under way while that is not known."""
 
+
+NOWHERE = Road(Place("", "", 0, own=False, inside=None), [], "")
 
 Sent = tuple[Any, Road, str, bytes]
 """One request: a mark to know it by, its road, its URL, its body."""
@@ -54,17 +65,19 @@ class Line:
     """One of libcurl's handles, used for one request after another."""
 
     curl: pycurl.Curl
-    road: Road | None = None
+    road: Road
     mark: Any = None
+    joins: bool = False
+    """It waits for a connection that others use too (HTTP/2), rather than open one (PIPEWAIT)."""
     refused: bool = False
     """The address that it wanted to connect to was not allowed."""
 
     def open(self, purpose: int, address: tuple[int, int, int, Any]) -> socket.socket | int:
         """libcurl's OPENSOCKETFUNCTION: a socket for an allowed address, or none."""
         family, kind, protocol, (host, port, *_scope) = address
-        place = self.road.place if self.road else None
+        place = self.road.place
         known = family in {socket.AF_INET, socket.AF_INET6}
-        if place is None or not known or port != place.port or not place.allows(host):
+        if not known or port != place.port or not place.allows(host):
             self.refused = True
             return int(pycurl.SOCKET_BAD)
         return socket.socket(family, kind, protocol)
@@ -76,8 +89,63 @@ class _Process:
 
     pid: int
     multi: pycurl.CurlMulti
+    versions: dict[str, int] = field(default_factory=dict)
+    """Which HTTP each origin has, as far as it is known."""
     lines: dict[pycurl.Curl, Line] = field(default_factory=dict)
     free: list[Line] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    """What one ``post`` has still to send, in an order that finds out about each origin first.
+
+    For an origin that is new, libcurl would open a connection for every request; told to wait instead
+    (PIPEWAIT), it never wakes those that waited for a connection that turns out to have no HTTP/2.
+    """
+
+    waiting: Iterator[Sent]
+    versions: dict[str, int]
+    held: list[Sent] = field(default_factory=list)
+    released: list[Sent] = field(default_factory=list)
+
+    def next(self) -> Sent | None:
+        """The next request that may go, if there is any."""
+        if self.released:
+            return self.released.pop()
+        for request in self.waiting:
+            road = request[1]
+            if not road.speaks:
+                road.speaks = self.versions.get(road.place.origin, UNKNOWN)
+                if not road.speaks:
+                    if road.trying >= FIRST:
+                        self.held.append(request)
+                        continue
+                    road.trying += 1
+            return request
+        return None
+
+    def learn(self, road: Road, version: int) -> None:
+        """One of an origin's first was answered: the others may go."""
+        road.speaks = self.versions[road.place.origin] = version or pycurl.CURL_HTTP_VERSION_1_1
+        self.released += self._of(road)
+
+    def give_up(self, road: Road) -> list[Any]:
+        """A request broke off: the marks of those that are not sent now, where none of the first was answered."""
+        # the next ``post`` finds out anew what is at the other end
+        self.versions.pop(road.place.origin, None)
+        if road.speaks:
+            return []
+        road.trying -= 1
+        return [] if road.trying else [request[0] for request in self._of(road)]
+
+    def rest(self) -> list[Any]:
+        """The marks of all that were not begun."""
+        return [request[0] for request in (*self.released, *self.held, *self.waiting)]
+
+    def _of(self, road: Road) -> list[Sent]:
+        found = [request for request in self.held if request[1] is road]
+        self.held = [request for request in self.held if request[1] is not road]
+        return found
 
 
 _inherited: list[_Process] = []
@@ -93,7 +161,7 @@ class Wire:
 
     def __init__(self, *, seconds: float, resolve: Mapping[str, str] | None = None) -> None:
         self.seconds = seconds
-        self.resolve = [f"{name}:{address}" for name, address in (resolve or {}).items()]
+        self.resolve = [f"{name}:{ip_address(address)}" for name, address in (resolve or {}).items()]
         self._mine = threading.local()
 
     def post(self, requests: Iterable[Sent], *, until: float) -> Iterator[tuple[Any, Answer]]:
@@ -103,45 +171,46 @@ class Wire:
         unanswered at ``until`` (monotonic seconds) has timed out.
         """
         process = self._process()
+        queue = _Queue(iter(requests), process.versions)
         multi, lines, free = process.multi, process.lines, process.free
-        waiting = iter(requests)
-        more = True
         flying = 0
         try:
-            while more or flying:
+            while True:
                 begun = 0
-                while more and begun < ROUND and (free or len(lines) < IN_FLIGHT):
-                    request = next(waiting, None)
-                    if request is None:
-                        more = False
-                        break
+                while begun < ROUND and (free or len(lines) < IN_FLIGHT) and (request := queue.next()):
                     self._begin(process, request)
                     begun += 1
                 flying += begun
+                if not flying:
+                    return
                 multi.perform()
                 answered = 0
-                while flying:
-                    queued, well, ill = multi.info_read(ROUND)
+                more = 1
+                while more:
+                    more, well, ill = multi.info_read(ROUND)
                     for curl in well:
                         line = lines[curl]
                         multi.remove_handle(curl)
                         free.append(line)
+                        if not line.road.speaks:
+                            queue.learn(line.road, curl.getinfo(pycurl.INFO_HTTP_VERSION))
                         status = curl.getinfo(pycurl.RESPONSE_CODE)
                         yield line.mark, TAKEN if status == 201 else _answer(line, status)
                     for curl, error, _words in ill:
                         line = lines[curl]
                         multi.remove_handle(curl)
                         free.append(line)
-                        yield line.mark, _answer(line, curl.getinfo(pycurl.RESPONSE_CODE), error)
+                        answer = _answer(line, curl.getinfo(pycurl.RESPONSE_CODE), error)
+                        yield line.mark, answer
+                        for mark in queue.give_up(line.road):
+                            yield mark, answer
                     answered += len(well) + len(ill)
-                    if not queued:
-                        break
                 flying -= answered
                 if flying and time.monotonic() > until:
-                    for line in self._end(process):
-                        yield line.mark, Answer(0, pycurl.E_OPERATION_TIMEDOUT)
+                    for mark in [*(line.mark for line in self._end(process)), *queue.rest()]:
+                        yield mark, Answer(0, pycurl.E_OPERATION_TIMEDOUT)
                     return
-                if flying and not answered and (not more or begun < ROUND):
+                if flying and not answered and begun < ROUND:
                     multi.select(WAIT)
         finally:
             self._end(process)
@@ -176,6 +245,9 @@ class Wire:
             line.road = road
             curl.setopt(pycurl.HTTPHEADER, road.headers)
             curl.setopt(pycurl.CAINFO, road.certificates)
+        if line.joins != (road.speaks >= HTTP_2):
+            line.joins = not line.joins
+            curl.setopt(pycurl.PIPEWAIT, line.joins)
         line.mark = mark
         line.refused = False
         curl.setopt(pycurl.URL, url)
@@ -184,12 +256,11 @@ class Wire:
 
     def _line(self, process: _Process) -> Line:
         curl = pycurl.Curl()
-        line = process.lines[curl] = Line(curl)
+        line = process.lines[curl] = Line(curl, NOWHERE)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
         curl.setopt(pycurl.PROXY, "")  # nor one that the environment names
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        curl.setopt(pycurl.PIPEWAIT, 1)
         curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(1000 * min(CONNECT, self.seconds)))
