@@ -20,14 +20,19 @@ log = logging.getLogger(__name__)
 
 LEAVE = {"STOP", "STOPP", "ENDE", "ABMELDEN", "UNSUBSCRIBE", "QUIT", "CANCEL", "END"}
 BEGIN = {"START"}
+MOST_BYTES = 500_000
+"""Of a provider's call: a mail that came back holds the whole of it."""
 DIGITS = 6
 LONGEST_REPLY = 200
 """Characters of a reply that are looked at: a word or a code."""
 
 
-@door("POST", refuse=answers.refused_silently, anonymous=False)
+@door("GET", "POST", refuse=answers.refused_silently, anonymous=False, most=MOST_BYTES)
 def hook(request: HttpRequest, channel: str) -> HttpResponse:
-    """204 once it is done, 403 for what does not prove to be the provider's. The same call may come twice."""
+    """204 once it is done, 403 for what does not prove to be the provider's. The same call may come twice.
+
+    Some gateways call by GET; what that is worth is for the channel to say.
+    """
     if channel not in settings.CHANNELS:
         return HttpResponse(status=403)
     adapter = registry.channel(channel)

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client
+from django.utils.translation import override
 
 from channels.models import SignUp, Subscription
 from channels.subscriptions import limits, tokens
@@ -123,3 +124,10 @@ def push_wishes(subscription: dict[str, Any] | None = None, **changes: Any) -> d
         "page": "en",
     }
     return given | changes
+
+
+@pytest.fixture
+def en() -> Iterator[None]:
+    """English words: those every catalogue has."""
+    with override("en"):
+        yield
