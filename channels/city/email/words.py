@@ -47,6 +47,11 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def header(text: str) -> str:
+    """One line that no mail program takes for an encoded word (RFC 2047), whatever it would decode to."""
+    return one_line(text).replace("=?", "= ?")
+
+
 def alert(notice: Notice, address: str) -> dict[str, Any]:
     """All that a mail will say of this notice. Raises ValueError where the notice holds our own mark."""
     with override(ui_language(notice.language)):
@@ -68,7 +73,7 @@ def service(told: Service) -> dict[str, Any]:
     """A fixed service text as a mail."""
     with override(ui_language(told.language)):
         context = {
-            "subject": one_line(told.subject)[:SUBJECT],
+            "subject": header(told.subject)[:SUBJECT],
             "paragraphs": [line for line in clean(told.body).split("\n") if line.strip()],
             "url": told.url,
             "language": told.language,
@@ -85,7 +90,7 @@ def _texts(name: str, context: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _subject(notice: Notice, context: Mapping[str, Any]) -> str:
-    headline = one_line(notice.headline)
+    headline = header(notice.headline)
     if notice.exercise:
         said = headline  # its fixed text begins with the word
     elif context["state"] == "test":
