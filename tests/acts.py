@@ -17,13 +17,16 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
+from django.db.models import F  # noqa: E402
+from django.db.models.functions import Now  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from alerts import approval, audit, drafting  # noqa: E402
 from alerts.models import Alarm, Message, ReleasePlan  # noqa: E402
 from alerts.terms import Kind  # noqa: E402
 from channels import jobs, tally  # noqa: E402
-from channels.models import Attempt, Delivery, Prepared  # noqa: E402
+from channels.models import Attempt, Batch, Delivery, Prepared, Recipient  # noqa: E402
+from channels.subscriptions import matching  # noqa: E402
 from tests import city  # noqa: E402
 from tests.bench import _residents  # noqa: E402
 from tests.story import STEPS  # noqa: E402
@@ -142,6 +145,25 @@ def prepared(count: str) -> dict[str, Any]:
     return {"spent": time.monotonic() - started}
 
 
+def first(severity: str) -> dict[str, Any]:
+    """For the benchmark: seconds from an approval to the first checkpoint of its pushes."""
+    author, approver = officers()
+    draft = city.submitted(author, severity=severity, texts=STEPS[1].content.texts)
+    started = time.monotonic()
+    message = approval.approve(draft.pk, draft.digest, approver)
+    assert message is not None
+    while not Batch.objects.filter(delivery__message=message, reached__gte=F("first")).exists():
+        time.sleep(0.003)
+    return told(message) | {"spent": time.monotonic() - started}
+
+
+def settle() -> dict[str, Any]:
+    """Wait until nothing is on its way any more."""
+    while Delivery.objects.filter(state__in=["waiting", "sending"]).exists():
+        time.sleep(0.05)
+    return {}
+
+
 def reach(channels: str, severity: str = "Extreme") -> dict[str, Any]:
     """Approve one message and wait until these channels are done: seconds from the approval, and what was counted."""
     author, approver = officers()
@@ -152,18 +174,38 @@ def reach(channels: str, severity: str = "Extreme") -> dict[str, Any]:
     approved = time.time() - started
     wanted = channels.split(",")
     rows = Delivery.objects.filter(message=message, channel__in=wanted)
+    begun: dict[str, float] = {}
     while rows.exclude(state__in=["waiting", "sending"]).count() < len(wanted):
+        checked = Batch.objects.filter(delivery__in=rows, reached__gte=F("first"))
+        for name in checked.values_list("delivery__channel", flat=True).distinct():
+            begun.setdefault(name, time.time() - started)
         time.sleep(0.02)
+    message.refresh_from_db()
     done = {row.channel: row for row in rows}
     counts = tally.counts([row.pk for row in done.values()])
     return told(message) | {
         "approved": approved,
         "started": started,
+        "first": begun,
+        "live": message.live_at.timestamp() - started if message.live_at else None,
         "begun": {name: row.started_at.timestamp() - started for name, row in done.items() if row.started_at},
         "done": {name: row.done_at.timestamp() - started for name, row in done.items() if row.done_at},
         "states": {name: row.state for name, row in done.items()},
         "counts": {name: dataclasses.asdict(counts[row.pk]) for name, row in done.items() if row.pk in counts},
     }
+
+
+def minute_later() -> dict[str, Any]:
+    """What a worker held that is no more, it no longer holds."""
+    Batch.objects.filter(state="sending").update(lease_until=Now())
+    Delivery.objects.filter(state="sending", lease_until__isnull=False).update(lease_until=Now())
+    return {}
+
+
+def accepted() -> dict[str, Any]:
+    """The numbers whose SMS is known to be accepted by now."""
+    rows = Recipient.objects.filter(state=Recipient.State.ACCEPTED).values_list("subscription", flat=True)
+    return {"numbers": list(matching.addresses("sms", rows).values())}
 
 
 def told(message: Message) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def subscribe(way: str, count: int, address: Callable[[int], str], *, whole_city
     draw = random.Random(way)
     codes = dict(Area.objects.values_list("code", "pk"))
     leaves = [pk for code, pk in codes.items() if code.startswith("d")]
-    for start in range(0, count, CHUNK):
+    there = Subscription.objects.filter(way=way).count()
+    for start in range(there, there + count, CHUNK):
         made = Subscription.objects.bulk_create(
             Subscription(
                 way=way,
@@ -64,7 +65,7 @@ def subscribe(way: str, count: int, address: Callable[[int], str], *, whole_city
                 least=Severity.MINOR if whole_city else draw.choice([Severity.MODERATE, Severity.SEVERE]),
                 topics=topics.ALL,
             )
-            for number in range(start, min(start + CHUNK, count))
+            for number in range(start, min(start + CHUNK, there + count))
         )
         SubscriptionArea.objects.bulk_create(
             SubscriptionArea(subscription=one, area_id=pk)
