@@ -19,7 +19,8 @@ from channels.serving import Serve
 VAPID = "BNbxGYNMhEIi9zrneh7mqV4oUanjLUK3m-mYZBc62frMKrEoMk88r3Lk596T0ck9xlT0sFNRkDLFGEsR5EDH8gM"
 """A public key of nobody's."""
 
-PAGE = b'<!doctype html><html lang="de"><title>-</title><link rel="icon" href="data:,"><h1>The application</h1></html>'
+HEAD = '<!doctype html><html lang="en"><title>-</title><link rel="icon" href="data:,">'
+PAGE = HEAD + "<h1>The application</h1></html>"
 
 
 class Threaded(ThreadingMixIn, WSGIServer):
@@ -51,7 +52,7 @@ class Asked:
 
 @dataclass
 class Application:
-    """Answers with a page of its own, or with what ``answers`` says for a path: status and JSON."""
+    """Answers with a page of its own, or with what ``answers`` says for a path: status and JSON, or HTML as text."""
 
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
@@ -62,12 +63,11 @@ class Application:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         path = environ["PATH_INFO"]
         self.asked.append(Asked(environ["REQUEST_METHOD"], path, headers, body))
-        status, told = self.answers.get(path, (200, None))
-        media = "application/json" if told is not None else "text/html; charset=utf-8"
-        start_response(
-            f"{status} {HTTPStatus(status).phrase}", [("Content-Type", media), ("Cache-Control", "no-store")]
-        )
-        return [json.dumps(told).encode() if told is not None else b"<!doctype html><title>-</title><p>the application"]
+        status, told = self.answers.get(path, (200, PAGE))
+        page = isinstance(told, str)
+        sent = [("Content-Type", "text/html; charset=utf-8" if page else "application/json"), ("Vary", "Cookie")]
+        start_response(f"{status} {HTTPStatus(status).phrase}", sent)
+        return [(told if page else json.dumps(told)).encode()]
 
 
 class Public:
