@@ -160,12 +160,16 @@ def hand(batch: Batch, token: str, most: int, *, prepares: bool = False) -> Hand
 
 
 def note(batch: Batch, token: str, outcome: Outcome) -> bool:
-    """Write one recipient's outcome at once, for channels that can't try twice. False where the lease was lost."""
-    with transaction.atomic():
-        if not _mine(batch, token).update(lease_until=_lease()):
-            return False
-        _write(batch, [outcome])
-    return True
+    """Write one recipient's outcome at once, for channels that can't try twice. False where the lease was lost.
+
+    One statement, since it is done for each; a checkpoint's own lease outlasts what it may take.
+    """
+    written = Recipient.objects.filter(Exists(_mine(batch, token)), pk=outcome.recipient).update(
+        state=STATES[outcome.state], words=outcome.words[:200], remote_id=outcome.remote_id
+    )
+    if written and outcome.gone:
+        _leave([outcome.recipient])
+    return written == 1
 
 
 def checkpoint(batch: Batch, token: str, outcomes: Sequence[Outcome]) -> bool:
@@ -369,8 +373,13 @@ def _write(batch: Batch, outcomes: Sequence[Outcome]) -> None:
         _of(batch).filter(pk__in=ids).update(state=state, words=words)
     gone = [outcome.recipient for outcome in outcomes if outcome.gone]
     if gone:
-        rows = Recipient.objects.filter(pk__in=gone).values("subscription")
-        Subscription.objects.filter(pk__in=rows).delete()
+        _leave(gone)
+
+
+def _leave(recipients: Sequence[int]) -> None:
+    """Addresses that are none any more end their subscriptions."""
+    rows = Recipient.objects.filter(pk__in=recipients).values("subscription")
+    Subscription.objects.filter(pk__in=rows).delete()
 
 
 def _lease() -> object:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -16,15 +17,16 @@ from pathlib import Path
 from tests.channels.pushservice import HOST, LOOPBACK, certificate
 from tests.house import SITE, House, free_port, wait_for
 
-NGINX = """
+HEAD = """
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
 events {{ worker_connections 2048; }}
 http {{
   access_log {log}; keepalive_requests 10000000; client_max_body_size 8k;
-  http2_max_concurrent_streams 1000;
-  log_format moments '$msec';
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
+"""
+PUSH = """
+  http2_max_concurrent_streams 1000;
   server {{
     listen 127.0.0.1:{port} ssl http2; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     location / {{ return 201; }}
@@ -36,11 +38,12 @@ http {{
 
 @dataclass
 class PushSink:
-    """nginx as a push service; ``moments`` has the time of each request, where it was asked to keep them."""
+    """nginx as a push service."""
 
     folder: Path
     port: int
     status: int
+    asked: int = 0
 
     @property
     def origin(self) -> str:
@@ -68,27 +71,23 @@ class PushSink:
         found = re.search(r"requests\n\s*\d+\s+\d+\s+(\d+)", words)
         assert found
         # this question is one itself, and each before it was
-        self.asked = getattr(self, "asked", 0) + 1
+        self.asked += 1
         return int(found[1]) - self.asked
-
-    def moments(self) -> list[float]:
-        """Seconds since the epoch, one for each POST."""
-        return sorted(float(line) for line in (self.folder / "moments.log").read_text().split())
 
 
 @contextmanager
-def push_sink(folder: Path, *, moments: bool = False) -> Iterator[PushSink]:
+def push_sink(folder: Path) -> Iterator[PushSink]:
     folder.mkdir(parents=True)
     certificate(folder, HOST)
     sink = PushSink(folder, free_port(), free_port())
     conf = folder / "nginx.conf"
     conf.write_text(
-        NGINX.format(
+        (HEAD + PUSH).format(
             user="user root;" if os.getuid() == 0 else "",
             folder=folder,
             port=sink.port,
             status=sink.status,
-            log=f"{folder}/moments.log moments buffer=1m flush=1s" if moments else "off",
+            log="off",
         )
     )
     nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(conf)])
@@ -105,6 +104,60 @@ def answers(sink: PushSink) -> bool:
         return sink.count() >= 0
     except OSError:
         return False
+
+
+@dataclass
+class Sink:
+    """A server that takes all; ``toml`` is the channel that sends to it."""
+
+    toml: str
+
+
+@contextmanager
+def mail_sink() -> Iterator[Sink]:
+    """Postfix's smtp-sink."""
+    port = free_port()
+    program = shutil.which("smtp-sink") or "/usr/sbin/smtp-sink"
+    as_user = ["-u", "nobody"] if os.getuid() == 0 else []
+    sink = subprocess.Popen([program, *as_user, f"127.0.0.1:{port}", "200"])
+    try:
+        wait_for(lambda: listens(port), "smtp-sink")
+        yield Sink(
+            f'[email]\nadapter = "channels.city.email.Email"\nrehearsal = false\nurl = "smtp://127.0.0.1:{port}"\n'
+        )
+    finally:
+        sink.terminate()
+        sink.wait()
+
+
+@contextmanager
+def sms_sink(folder: Path) -> Iterator[Sink]:
+    """nginx as a provider's HTTP interface."""
+    folder.mkdir(parents=True)
+    port = free_port()
+    server = 'location / {{ default_type application/json; return 200 \'{{"id":"one"}}\'; }}'
+    conf = folder / "nginx.conf"
+    conf.write_text(
+        (HEAD + "  server {{ listen 127.0.0.1:{port}; " + server + " }}\n}}\n").format(
+            user="user root;" if os.getuid() == 0 else "", folder=folder, port=port, log="off"
+        )
+    )
+    nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(conf)])
+    try:
+        wait_for(lambda: listens(port), "nginx")
+        yield Sink(
+            '[sms]\nadapter = "channels.city.sms.Sms"\nrehearsal = false\n'
+            f'[[sms.gateways]]\nkind = "http"\nname = "gateway"\nurl = "http://127.0.0.1:{port}/"\nid = "id"\n'
+            'json = {{ to = "{to}", text = "{text}" }}\n'.replace("{{", "{").replace("}}", "}")
+        )
+    finally:
+        nginx.terminate()
+        nginx.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 WORKERS = (["site"], ["city-urgent"], ["city-urgent", "city"], ["commercial"])

@@ -25,11 +25,11 @@ def run() -> Tables:
         sms_sink(folder / "gateway") as texts,
         running(folder / "house", pushes.toml + mails.toml + texts.toml) as belfry,
     ):
-        for name, (way, size) in ways.items():
+        for way, size in ways.values():
             belfry.act("residents", way, str(size // 10), pushes.origin)
         few = belfry.act("reach", ",".join(ways))
         memory["with a tenth of them"] = peak(belfry)
-        for name, (way, size) in ways.items():
+        for way, size in ways.values():
             belfry.act("residents", way, str(size - size // 10), pushes.origin)
         told = belfry.act("reach", ",".join(ways))
         memory["with all of them (aim 300)"] = peak(belfry)
