@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from alerts.desk.site import Page, desk
 
 from .. import registry
-from . import deliveries, live, preview
+from . import deliveries, live, outbox, preview
 from .panels import first_screen
 
 PAGES = [
@@ -20,6 +20,8 @@ PAGES = [
     Page("deliveries/<int:delivery_id>/sent/", deliveries.sent, "delivery-sent"),
     Page("channels/", deliveries.channels, "channels", _("Channels"), place=3),
     Page("channels/resume/", deliveries.resume, "resume"),
+    Page("outbox/", outbox.listing, "outbox", outbox.in_the_bar(), place=3),
+    Page("outbox/<slug:kind>/<str:name>/", outbox.reading, "outbox-reading"),
     Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
 ]
 

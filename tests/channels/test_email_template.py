@@ -18,11 +18,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
+from django.utils.html import escape
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts.content import Content, Text
+from alerts.models import Draft
 from alerts.notice import Notice, Rendering
+from alerts.templatetags import desk as desk_tags
 from alerts.terms import Kind, MsgType, Severity
 from channels.city.email import Email
 from channels.city.email.quoted import PLACE, quoted
@@ -309,6 +312,14 @@ def test_a_long_headline_is_cut_in_the_subject_alone() -> None:
     assert len(fields["subject"]) <= 150
     assert fields["subject"].endswith("…")
     assert " ".join(long.split()) in fields["text"]
+
+
+def test_the_approver_reads_the_mail_not_its_source() -> None:
+    rendering = email().compose(said("<b>Gefahr</b>"))
+    shown = desk_tags.rendering(rendering, Draft())
+    assert f"<p><b>{escape(rendering.fields['subject'])}</b></p>" in shown
+    assert escape(rendering.fields["text"]) in shown
+    assert "doctype" not in shown
 
 
 # DKIM
