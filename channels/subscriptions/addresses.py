@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
@@ -137,14 +139,16 @@ def mailbox(address: str) -> str:
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"
 
 
-def hint(way: str, address: str) -> str:
-    """As much of an address as reminds its holder, and tells a stranger who sees the page little."""
+def hint(way: str, address: str) -> SafeString:
+    """As much of an address as reminds its holder, and tells a stranger who sees the page little; on one line."""
     if way == Way.SMS:
-        return f"{address[:3]} … {address[-3:]}"
-    if way == Way.EMAIL:
+        shown = f"{address[:3]} … {address[-3:]}"
+    elif way == Way.EMAIL:
         local, _at, domain = address.rpartition("@")
-        return f"{local[0]}…@{domain}"
-    return ""
+        shown = f"{local[0]}…@{domain}"
+    else:
+        return SafeString("")
+    return format_html('<span class="nowrap">{}</span>', shown)
 
 
 def _calling_code(region: str) -> int:

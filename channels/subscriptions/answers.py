@@ -110,13 +110,17 @@ def wait(refusal: TooMany) -> str:
         why = _("Very many people are signing up at the moment.")
     elif refusal.kind in {"again", "test"}:
         why = _("A text has just been sent to you.")
+    elif not refusal.telling:
+        why = _("Several texts have just gone to this address.")
     else:
         why = _("Too many sign-ups came from your network or for your kind of address.")
     if refusal.after < 5400:
         minutes = math.ceil(refusal.after / 60)
         when = ngettext("Try again in %(count)d minute.", "Try again in %(count)d minutes.", minutes)
-        return f"{why} {when % {'count': minutes}}"
-    return f"{why} {_('Try again tomorrow.')}"
+        when %= {"count": minutes}
+    else:
+        when = _("Try again tomorrow.")
+    return f"{why} {when}"
 
 
 def not_sent(way: str) -> str:

@@ -89,9 +89,9 @@ def _old(request: HttpRequest, row: Subscription, word: str, language: str) -> H
     return answers.page(request, "old", language, status=status, way=row.way, word=word, sent=sent, trouble=trouble)
 
 
-@door("POST")
+@door("GET", "POST")
 def test(request: HttpRequest, word: str) -> HttpResponse:
-    """Send the self-test to this subscription."""
+    """Send the self-test to this subscription; opened, it leads back to the own page."""
     try:
         own = managing.find(word)
     except tokens.BadToken:
@@ -99,6 +99,8 @@ def test(request: HttpRequest, word: str) -> HttpResponse:
     if own.row is None or not own.shows:
         return answers.gone(request, answers.language_of(request))
     language = answers.language_of(request, own.row.language)
+    if request.method != "POST":
+        return answers.see(f"/s/manage/{word}/?page={language}")
     with override(ui_language(language)):
         try:
             limits.test(own.row.pk)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, override
+from django.utils.translation import ngettext, override, pgettext
 
 from alerts.terms import Severity, language_name, ui_language
 
@@ -121,7 +121,7 @@ def summary(wishes: Wishes, districts: Sequence[str]) -> list[tuple[str, str]]:
     return [
         (_("Districts"), where),
         (_("From level"), str(Severity(wishes.least).label)),
-        (_("Topics"), _("all") if wishes.topics == topics.ALL else ", ".join(named)),
+        (_("Topics"), pgettext("topics", "all") if wishes.topics == topics.ALL else ", ".join(named)),
         (_("Language of the warnings"), language_name(wishes.language)),
         (_("Exercises"), _("yes") if wishes.tests else _("no")),
     ]

@@ -224,7 +224,7 @@ def _read(number: int, cells: Mapping[str, str], districts: Mapping[str, int]) -
     try:
         address = addresses.normalised(way, cells["address"])
     except BadAddress as error:
-        raise BadLine(f"{_('column address')}: {error}") from error
+        raise BadLine(_("column address: {reason}").format(reason=error)) from error
     codes = _listed(cells["areas"])
     if not codes or not set(codes) <= set(districts):
         raise BadLine(_("column areas: empty, or with a code that none of the city's districts has"))

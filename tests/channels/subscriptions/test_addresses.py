@@ -132,8 +132,9 @@ def test_one_mailbox_is_counted_as_one() -> None:
 
 
 def test_a_hint_reminds_its_holder_and_tells_nobody_else() -> None:
-    assert addresses.hint("sms", "+4915112345678") == "+49 … 678"
-    assert addresses.hint("email", "anna@example.org") == "a…@example.org"
+    assert ">+49 … 678<" in addresses.hint("sms", "+4915112345678")
+    assert ">a…@example.org<" in addresses.hint("email", "anna@example.org")
+    assert "<b>" not in addresses.hint("email", "a@<b>.example")
     assert addresses.hint("push", "https://push.example.org/1 x y") == ""
 
 

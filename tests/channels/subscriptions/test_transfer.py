@@ -239,7 +239,7 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one(tmp_path: Path) -> N
         return found
 
     peak(1000)
-    assert peak(8000) < 1.5 * peak(1000)
+    assert peak(4000) < 1.5 * peak(1000)
 
 
 def test_a_resident_who_confirms_during_the_import_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
