@@ -20,6 +20,7 @@ from channels.city.webpush.endpoints import Rules, check_endpoint
 from tests.channels.broadcasting import SERVICE, SLOTS, by_recipient
 from tests.channels.contract import CITY, notices
 from tests.channels.pushservice import LOOPBACK, Browser, PushService, browser
+from tests.house import free_port
 
 SURELY = 3.0
 """Seconds after which a channel gives one up where all others have answered by then."""
@@ -196,6 +197,25 @@ def test_a_service_that_hangs_is_left_alone_for_a_while(
     assert [outcome.state for outcome in second] == ["temporary"] * len(hanging) + ["accepted"] * 5
     assert len(service.asked) == asked
     assert all(outcome.after and 0 < outcome.after <= answers.REST for outcome in second[: len(hanging)])
+
+
+def test_the_first_that_break_off_do_not_speak_for_the_others(tmp_path: Path, service: PushService) -> None:
+    """Else whoever knows an endpoint that its service breaks off could silence all who come after it."""
+    channel = made(tmp_path / "channel", service)
+    bad = [service.browser(f"bad{number}") for number in range(2 * wire.FIRST)]
+    for one in bad:
+        service.script[one.path] = ["closes"] * 2
+    well = [service.browser(f"well{number}") for number in range(20)]
+    outcomes = send(channel, *bad, *well)
+    assert [outcome.state for outcome in outcomes] == ["temporary"] * len(bad) + ["accepted"] * len(well)
+
+
+def test_who_waited_for_a_service_that_is_away_is_not_forgotten(tmp_path: Path) -> None:
+    named = f"push.test.example:{free_port()}"
+    channel = made(tmp_path / "channel", private_hosts={named: LOOPBACK}, resolve={named: "127.0.0.1"})
+    outcomes = send(channel, *[browser(f"https://{named}/push/{number}") for number in range(30)])
+    assert len(outcomes) == 30
+    assert {outcome.state for outcome in outcomes} == {"temporary"}
 
 
 def test_a_service_that_took_a_rest_is_tried_again(

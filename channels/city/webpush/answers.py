@@ -39,6 +39,11 @@ class Answer:
         # a status that came is what counts, even if the rest of the answer broke off
         return 200 <= self.status < 300
 
+    @property
+    def unreachable(self) -> bool:
+        """Whether nothing came back at all, for a reason that is the service's and not this one request's."""
+        return self.refused or (not self.status and self.error in {*SILENT, *AWAY, *UNTRUSTED})
+
 
 TAKEN = Answer(201)
 

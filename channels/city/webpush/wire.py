@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any
 
 import pycurl
@@ -129,13 +130,20 @@ class _Queue:
         road.speaks = self.versions[road.place.origin] = version or pycurl.CURL_HTTP_VERSION_1_1
         self.released += self._of(road)
 
-    def give_up(self, road: Road) -> list[Any]:
-        """A request broke off: the marks of those that are not sent now, where none of the first was answered."""
+    def broke_off(self, road: Road, answer: Answer) -> list[Any]:
+        """A request had no answer: the marks of those that share its fate unsent.
+
+        These are the ones that waited for an origin's first, where none of these got as far as a
+        connection. An endpoint that breaks one off must not speak for the others.
+        """
         # the next ``post`` finds out anew what is at the other end
         self.versions.pop(road.place.origin, None)
         if road.speaks:
             return []
         road.trying -= 1
+        if not answer.unreachable:
+            self.waiting = chain(self._of(road), self.waiting)
+            return []
         return [] if road.trying else [request[0] for request in self._of(road)]
 
     def rest(self) -> list[Any]:
@@ -202,7 +210,7 @@ class Wire:
                         free.append(line)
                         answer = _answer(line, curl.getinfo(pycurl.RESPONSE_CODE), error)
                         yield line.mark, answer
-                        for mark in queue.give_up(line.road):
+                        for mark in queue.broke_off(line.road, answer):
                             yield mark, answer
                     answered += len(well) + len(ill)
                 flying -= answered
