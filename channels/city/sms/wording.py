@@ -56,7 +56,10 @@ def _dotted(text: str) -> str:
 def _words(notice: Notice) -> str:
     if notice.exercise:
         return notice.short  # the fixed text, which holds the place
-    said = notice.short or _sentences(notice.headline, *notice.steps[:1])
+    step = next(iter(notice.steps), "")
+    if step.rstrip(".!").casefold() in notice.headline.casefold():
+        step = ""  # the headline says it already
+    said = notice.short.strip() or _sentences(notice.headline, step)
     if notice.kind in {Kind.ALL_CLEAR, Kind.FALSE_ALARM} and notice.level_word.casefold() not in said.casefold():
         said = f"{notice.level_word}: {said}"
     where = "" if any(place and place in said for place in (notice.place, notice.area)) else notice.area or notice.place
@@ -71,11 +74,13 @@ def _sentences(*said: str) -> str:
 def _tails(notice: Notice, leave: str) -> list[str]:
     """What stands after the words, the longest first; each ends in the link, which is never touched."""
     until = end = ""
-    if notice.expires is not None and notice.kind not in {Kind.ALL_CLEAR, Kind.FALSE_ALARM}:
+    over = notice.exercise or notice.kind in {Kind.ALL_CLEAR, Kind.FALSE_ALARM}
+    if notice.expires is not None and not over:
         until = plain(_("Valid until {time}.").format(time=moment(notice.expires)))
     if leave == "reply":
         end = plain(_("To end these texts: STOP."))
     elif leave == "link":
-        end = f"{plain(_('Unsubscribe:'))} {notice.city.address}/s/leave/"
+        # of two addresses, the one to read on must be told from the one to leave by
+        end = f"{plain(_('Unsubscribe:'))} {notice.city.address}/s/leave/ {plain(_('Read on:'))}"
     tails = [(until, end, notice.url), (until, notice.url), (notice.url,)]
     return list(dict.fromkeys(" ".join(one for one in tail if one) for tail in tails))
