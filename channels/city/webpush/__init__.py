@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -114,7 +114,8 @@ class WebPush(Broadcaster):
         for (recipient, origin), answer in self._wire.post(
             self._requests(record, headers, recipients, unsent), until=until
         ):
-            origin.heard(answer)
+            if answer is not answers.TAKEN or origin.untaken:
+                origin.heard(answer)
             yield answers.outcome(recipient, answer)
         yield from unsent
 
@@ -168,20 +169,19 @@ class WebPush(Broadcaster):
         """Each recipient's request, made when there is room for it; those that get none are noted in ``unsent``."""
         roads: dict[str, tuple[Road, Origin]] = {}
         for recipient, salt in zip(recipients, encryption.salts(len(recipients)), strict=True):
+            endpoint = recipient.address.partition(" ")[0]
             try:
-                endpoint, p256dh, auth = split(recipient.address)
                 start = endpoint[: endpoint.find("/", 8) + 1]  # empty, and no road, where there is no slash
                 if start not in roads or not (endpoint.isascii() and endpoint.isprintable()):
                     origin = self._origin(endpoint)
                     roads[start] = self._road(origin, headers), origin
                 road, origin = roads[start]
-                prepared = recipient.prepared or encryption.prepare(*encryption.subscriber_keys(p256dh, auth))
+                if origin.rests_until and (left := origin.rests_until - time.monotonic()) > 0:
+                    unsent.append(answers.waits(recipient.id, left))
+                    continue
+                prepared = recipient.prepared or self.prepare(recipient.address)
             except ValueError as refusal:
                 unsent.append(Outcome(recipient.id, "permanent", str(refusal)))
-                continue
-            left = origin.rests_until and origin.rests_until - time.monotonic()
-            if left > 0:
-                unsent.append(answers.waits(recipient.id, left))
                 continue
             yield (recipient.id, origin), road, endpoint, encryption.encrypt(record, prepared, salt)
 
@@ -193,8 +193,14 @@ class WebPush(Broadcaster):
         place = origin.place
         authorization = self._signer.authorization(place.origin)
         certificates = self.ca_file if place.own and self.ca_file else certifi.where()
-        return Road(place, [*headers, f"Authorization: {authorization}"], certificates)
+        return Road(place, _joined(tuple(headers), authorization), certificates)
 
 
 def _headers(ttl: int, urgency: str, topic: str) -> list[str]:
     return [*NO_HEADERS, "Content-Encoding: aes128gcm", f"TTL: {ttl}", f"Urgency: {urgency}", f"Topic: {topic}"]
+
+
+@lru_cache(maxsize=64)
+def _joined(headers: tuple[str, ...], authorization: str) -> list[str]:
+    """All headers of one origin: the same list from one send to the next, which libcurl then need not be told again."""
+    return [*headers, f"Authorization: {authorization}"]

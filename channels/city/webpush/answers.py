@@ -50,7 +50,7 @@ TAKEN = Answer(201)
 
 def outcome(recipient: int, answer: Answer) -> Outcome:
     """One recipient's result; words for officers in the active language, without address."""
-    if answer.accepted:
+    if answer is TAKEN or answer.accepted:
         return Outcome(recipient, "accepted")
     if answer.status >= 100:
         return _of_status(recipient, answer.status, float(answer.after))

@@ -67,6 +67,7 @@ class Line:
 
     curl: pycurl.Curl
     road: Road
+    headers: list[str] = field(default_factory=list)
     mark: Any = None
     joins: bool = False
     """It waits for a connection that others use too (HTTP/2), rather than open one (PIPEWAIT)."""
@@ -249,10 +250,12 @@ class Wire:
         mark, road, url, body = request
         line = process.free.pop() if process.free else self._line(process)
         curl = line.curl
-        if line.road is not road:
-            line.road = road
+        if line.headers is not road.headers:
+            line.headers = road.headers
             curl.setopt(pycurl.HTTPHEADER, road.headers)
+        if line.road.certificates != road.certificates:
             curl.setopt(pycurl.CAINFO, road.certificates)
+        line.road = road
         if line.joins != (road.speaks >= HTTP_2):
             line.joins = not line.joins
             curl.setopt(pycurl.PIPEWAIT, line.joins)

@@ -73,9 +73,12 @@ def topic(what: str) -> str:
 
 
 def ttl(expires: str, now: dt.datetime) -> int:
-    """Seconds from now until ``expires`` (ISO 8601), within what services take."""
-    left = (dt.datetime.fromisoformat(expires) - now).total_seconds()
-    return int(min(max(left, LEAST_TTL), MOST_TTL))
+    """Seconds from now until ``expires`` (ISO 8601), within what services take; whole minutes, begun ones left out.
+
+    So all that goes out within a minute has the same headers.
+    """
+    left = int((dt.datetime.fromisoformat(expires) - now).total_seconds())
+    return min(max(left - left % 60, LEAST_TTL), MOST_TTL)
 
 
 def _is_loud(notice: Notice) -> bool:
