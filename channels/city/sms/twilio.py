@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
@@ -61,6 +60,8 @@ LATER = {
     30003: gettext_lazy("The phone is off or has no network."),
     30008: gettext_lazy("The network did not take this text, without saying why."),
 }
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+"""What the library raises over an answer that is not Twilio's."""
 STATES = {
     **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), "accepted"),
     **dict.fromkeys(("delivered", "read"), "delivered"),
@@ -170,7 +171,7 @@ class Twilio(Gateway):
             message = await self._open().messages.create_async(to=to.address, body=sms.text, **options)
         except (TwilioRestException, TwilioServiceException) as error:
             raise self._meaning(error) from None  # its words hold the number
-        except (json.JSONDecodeError, TypeError, AttributeError, ValueError):
+        except (TwilioException, *UNREADABLE):
             raise Uncertain(_("Twilio: the answer can't be read")) from None
         if not message.sid:
             raise Uncertain(_("Twilio: the answer can't be read"))
@@ -202,12 +203,8 @@ class Twilio(Gateway):
         try:
             # not by Twilio's own filter on the date: what still waits there has none
             found = await self._open().messages.list_async(to=to.address, limit=50, page_size=50)
-        except (TwilioRestException, TwilioServiceException) as error:
-            raise Temporary(
-                _("Twilio answered {status} (code {code})").format(status=error.status, code=error.code)
-            ) from None
-        except (json.JSONDecodeError, TypeError, AttributeError, KeyError, ValueError):
-            raise Temporary(_("Twilio: the answer can't be read")) from None
+        except (TwilioException, *UNREADABLE):
+            raise Temporary(_("Twilio does not tell what it took.")) from None  # its words hold numbers and texts
         for message in found:
             if not str(message.direction).startswith("outbound") or message.body != sms.text:
                 continue
@@ -226,7 +223,7 @@ class Twilio(Gateway):
         except (TwilioRestException, TwilioServiceException) as error:
             meaning = self._meaning(error)
             raise Permanent(str(meaning)) from None
-        except (json.JSONDecodeError, TypeError, AttributeError, KeyError, ValueError):
+        except (TwilioException, *UNREADABLE):
             raise Temporary(_("Twilio: the answer can't be read")) from None
         if account.status != "active":
             raise Permanent(str(MISSET[30002]))
