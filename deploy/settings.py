@@ -84,6 +84,10 @@ CHANNELS_FILE = Path(env.str("BELFRY_CHANNELS_FILE", str(DATA / "channels.toml")
 CHANNELS: dict[str, dict[str, Any]] = {
     "website": {"adapter": "channels.city.website.Website"},
     "feeds": {"adapter": "channels.city.feeds.Feeds"},
+    "webpush": {"adapter": "channels.city.webpush.WebPush", "rehearsal": False},
+    # Without a gateway or a mail server, texts and mails are files in the data folder, readable at the desk
+    "sms": {"adapter": "channels.city.sms.Sms", "rehearsal": False, "gateways": [{"kind": "folder"}]},
+    "email": {"adapter": "channels.city.email.Email", "rehearsal": False},
 }
 CHANNELS_ERROR = ""
 CHANNELS_LACK: list[str] = []

@@ -62,6 +62,8 @@ def say(step: Step, base: Message | None, author: User, approver: User) -> Messa
         message = approval.approve(draft.pk, draft.digest, approver)
         assert message is not None
         jobs.fan_out(message.pk)
+        for delivery in Delivery.objects.filter(message=message, state=State.WAITING):
+            jobs.deliver(delivery.pk)
     assert set(Delivery.objects.filter(message=message).values_list("state", flat=True)) == {State.DONE}
     message.refresh_from_db()
     assert message.live_at is not None
