@@ -12,6 +12,7 @@ import hmac
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -108,19 +109,25 @@ def send(way: str, address: str, *, client: str | None) -> None:
     if client is not None:
         _count("client", _network(client))
     if way == Way.SMS:
-        _count("sms address", address)
+        _count("sms address", _counted(way, address))
         _count("sms prefix", prefix(address))
     elif way == Way.EMAIL:
         domain = address.rpartition("@")[2].lower()
-        _count("email address", addresses.mailbox(address))
+        _count("email address", _counted(way, address))
         _count("email large domain" if domain in LARGE_DOMAINS else "email domain", domain)
     else:
-        _count("push address", address.partition(" ")[0])
+        _count("push address", _counted(way, address))
     try:
         _count(f"{way} total", "")
     except TooMany:
         _alarm(way)
         raise
+
+
+def give_back(way: str, address: str) -> None:
+    """Nothing went out to this address after all: whoever tries again while a channel is down loses nothing by it."""
+    for item in _items(f"{way} address"):
+        _hit(item, _named(f"{way} address", _counted(way, address)), cost=-1)
 
 
 def again(sign_up: int) -> None:
@@ -144,6 +151,17 @@ def prefix(number: str) -> str:
     return f"+{parsed.country_code}{str(parsed.national_number)[:PREFIX]}"
 
 
+def wrong(given: Mapping[str, str]) -> list[str]:
+    """What is wrong with limits that the settings give, in plain words: for a check at start."""
+    found = [f'"{kind}" is none of {", ".join(LIMITS)}' for kind in given if kind not in LIMITS]
+    for kind, limit in given.items():
+        try:
+            parse_many(limit)
+        except ValueError:
+            found.append(f'"{kind}": write it as in "4/hour; 10/day"')
+    return found
+
+
 def forget() -> None:
     """Begin to count anew in this process, with what the settings say now: for tests, and after a fork."""
     global _counters
@@ -154,23 +172,32 @@ def forget() -> None:
 
 
 def _count(kind: str, who: str) -> None:
-    named = hmac.digest(_key(settings.SECRET_KEY), f"{kind}:{who}".encode(), "sha256").hex()[:32]
+    named = _named(kind, who)
     # the shortest first: whoever it stops does not use up the longer ones
     for item in _items(kind):
         if not _hit(item, named):
             raise TooMany(kind, float(item.get_expiry()))
 
 
-def _hit(item: RateLimitItem, named: str) -> bool:
+def _named(kind: str, who: str) -> str:
+    return hmac.digest(_key(settings.SECRET_KEY), f"{kind}:{who}".encode(), "sha256").hex()[:32]
+
+
+def _counted(way: str, address: str) -> str:
+    """As what an address is counted."""
+    return addresses.mailbox(address) if way == Way.EMAIL else address.partition(" ")[0]
+
+
+def _hit(item: RateLimitItem, named: str, cost: int = 1) -> bool:
     """Whether a limit still holds with this one more; by Redis, else by what this process knows."""
     counters = _now()
     if time.monotonic() >= counters.redis_again:
         try:
-            return counters.shared.hit(item, named)
+            return counters.shared.hit(item, named, cost=cost)
         except (RedisError, OSError) as error:
             counters.redis_again = time.monotonic() + PAUSE
             log.warning("limits are counted in memory, Redis does not answer: %s", type(error).__name__)
-    return counters.own.hit(item, named)
+    return counters.own.hit(item, named, cost=cost)
 
 
 @dataclass

@@ -175,11 +175,7 @@ def _again(request: HttpRequest, sign_up: SignUp, language: str) -> HttpResponse
     try:
         limits.again(sign_up.pk)
         limits.send(sign_up.way, address, client=client_of(request))
-        if not signing_up.holds(sign_up):
-            wanted = signing_up.wishes_of(sign_up)
-            sign_up.delete()
-            sign_up = signing_up.begin(sign_up.way, address, wanted, page=language)
-        signing_up.send(sign_up)
+        sign_up = _renewed(sign_up, address, language)
     except limits.TooMany as refusal:
         if refusal.telling:
             response = _ask_for_code(request, sign_up, language, status=429, trouble=answers.wait(refusal))
@@ -189,6 +185,21 @@ def _again(request: HttpRequest, sign_up: SignUp, language: str) -> HttpResponse
     except Unfit as unfit:
         return _form(request, language, QueryDict(), status=422, faults=unfit.faults)
     return answers.see(_confirm_address(sign_up) + "?done=again")
+
+
+def _renewed(sign_up: SignUp, address: str, language: str) -> SignUp:
+    """The sign-up whose code or link has just been sent: itself, or a new one in its place. Raises NotSent, Unfit."""
+    if signing_up.holds(sign_up):
+        signing_up.send(sign_up)
+        return sign_up
+    fresh = signing_up.begin(sign_up.way, address, signing_up.wishes_of(sign_up), page=language)
+    try:
+        signing_up.send(fresh)
+    except NotSent:
+        fresh.delete()
+        raise
+    sign_up.delete()
+    return fresh
 
 
 def _ask_for_code(
@@ -217,6 +228,8 @@ def yes(request: HttpRequest, word: str) -> HttpResponse:
         return answers.gone(request, answers.language_of(request))
     language = answers.language_of(request, signing_up.page_of(sign_up))
     with override(ui_language(language)):
+        if not signing_up.holds(sign_up):
+            return answers.gone(request, language)
         try:
             if request.method == "POST":
                 return answers.see(service_texts.own_path(signing_up.confirm(sign_up.pk).pk) + "?done=confirmed")

@@ -294,6 +294,14 @@ def test_settings_may_set_other_limits(town: None, settings: Any) -> None:
         limits.ask("192.0.2.1")
 
 
+def test_limits_that_can_t_be_read_are_told_in_words() -> None:
+    assert limits.wrong(limits.LIMITS) == []
+    assert limits.wrong({"sms total": "100/hour"}) == []
+    [unknown] = limits.wrong({"smoke": "1/hour"})
+    assert "none of asks, client, sms address" in unknown
+    assert limits.wrong({"test": "often"}) == ['"test": write it as in "4/hour; 10/day"']
+
+
 def test_every_limit_can_be_read(town: None) -> None:
     for kind in limits.LIMITS:
         assert limits._items(kind)

@@ -109,7 +109,7 @@ def test_leaving_takes_a_button_and_then_nothing_is_left(resident: Client) -> No
     for model in (Subscription, SubscriptionArea, SignUp, Prepared):
         assert not model.objects.exists(), model
     assert resident.post(where).status_code == 200, "once more is no error"
-    assert "has ended" in resident.get(where).content.decode()
+    assert "has ended" in resident.get(f"{where}?page=en").content.decode()
     assert resident.get(f"/s/manage/{own_word(row)}/").status_code == 404
 
 

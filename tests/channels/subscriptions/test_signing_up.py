@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from channels.base import Outcome, Temporary, Uncertain
 from channels.models import SignUp, Subscription
-from channels.subscriptions import addresses, sealing, signing_up, tokens, wishes
+from channels.subscriptions import addresses, sealing, signing_up, telling, tokens, wishes
 from tests.channels.subscriptions import fakes
 from tests.channels.subscriptions.conftest import (
     MAIL,
@@ -310,3 +312,59 @@ def test_an_altered_word_opens_nothing(resident: Client) -> None:
         other = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
         assert resident.post(f"/s/yes/{other}/").status_code == 404
     assert not Subscription.objects.exists()
+
+
+def test_a_provider_that_hangs_takes_no_more_than_half_of_the_threads(resident: Client) -> None:
+    """Officers work in the same processes: whoever comes while others are being served is told to come again."""
+    hung = [telling._room.acquire(blocking=False) for _text in range(telling.AT_ONCE)]
+    try:
+        assert all(hung)
+        answer = resident.post("/s/start/", form())
+        assert answer.status_code == 503
+        assert 'value="0151 12345678"' in answer.content.decode()
+    finally:
+        for _text in hung:
+            telling._room.release()
+    assert resident.post("/s/start/", form()).status_code == 303
+
+
+def test_an_error_on_the_way_gives_its_place_back(resident: Client) -> None:
+    for _text in range(3 * telling.AT_ONCE):
+        fakes.outcomes["sms"].append(Temporary("down"))
+        assert resident.post("/s/start/", form()).status_code == 503
+    answer = resident.post("/s/start/", form())
+    assert answer.status_code == 303
+    assert len(fakes.told["sms"]) == 1, "what was not sent has not used up the texts of this number"
+
+
+def test_a_new_code_that_can_t_be_sent_leaves_the_page_as_it_was(resident: Client) -> None:
+    where = resident.post("/s/start/", form())["Location"]
+    SignUp.objects.update(created_at=timezone.now() - dt.timedelta(minutes=16))
+    fakes.outcomes["sms"].append(Temporary("down"))
+    assert resident.post(where, {"again": "1"}).status_code == 503
+    assert SignUp.objects.count() == 1
+    assert resident.get(where).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_confirming_twice_at_the_same_time_makes_one_subscription(town: None) -> None:
+    rows = [signing_up.begin("sms", NUMBER, wishes.of_everything("de"), page="de") for _number in range(4)]
+    start, came = threading.Barrier(len(rows)), []
+
+    def confirm(row: SignUp) -> None:
+        start.wait(10)
+        try:
+            came.append(signing_up.confirm(row.pk).pk)
+        except signing_up.Gone:
+            came.append(0)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=confirm, args=(row,)) for row in rows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(came) == len(rows)
+    assert set(came) - {0} == {Subscription.objects.get().pk}
+    assert not SignUp.objects.exists()
