@@ -63,10 +63,6 @@ def waits(recipient: int, seconds: float) -> Outcome:
     return Outcome(recipient, "temporary", words, after=seconds)
 
 
-def out_of_time(recipient: int) -> Outcome:
-    return Outcome(recipient, "temporary", _("The push service was too slow. It is tried again."))
-
-
 def _of_status(recipient: int, status: int, after: float) -> Outcome:
     if status in {404, 410}:
         words = _("The browser's subscription has ended ({status}).").format(status=status)

@@ -27,6 +27,9 @@ ROUND = 64
 """Requests begun before answers are read: where these come at once, few stay in flight and caches warm."""
 FIRST = 4
 """Requests that are sent to an origin before it is known which HTTP it has."""
+STREAMS = 50
+"""Requests at once on one connection with HTTP/2. A server that takes fewer refuses those above until it has said so,
+and libcurl gives up after five refusals; services take 100."""
 CONNECTIONS = 128
 """For each host, where it has no HTTP/2."""
 WAIT = 0.005
@@ -241,6 +244,7 @@ class Wire:
         if process is None:
             multi = pycurl.CurlMulti()
             multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+            multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
             multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, CONNECTIONS)
             multi.setopt(pycurl.M_MAXCONNECTS, IN_FLIGHT)
             process = self._mine.process = _Process(os.getpid(), multi)
