@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.utils import translation
@@ -97,7 +97,9 @@ class Sms(Broadcaster):
         }
         return Rendering(self.name, notice.language, fields)
 
-    def send(self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str) -> Iterator[Outcome]:
+    def send(
+        self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str
+    ) -> Generator[Outcome, None, None]:
         """Hand the text over for each recipient; yields outcomes as answers arrive, in any order.
 
         Raises Temporary or Permanent where no gateway carries what is left: whoever has no outcome then
@@ -108,7 +110,7 @@ class Sms(Broadcaster):
             raise Permanent(_("The warning has ended before its texts went out."))
         return self._over(sms, recipients, BUDGET)
 
-    def _over(self, sms: Text, recipients: Sequence[Recipient], budget: float) -> Iterator[Outcome]:
+    def _over(self, sms: Text, recipients: Sequence[Recipient], budget: float) -> Generator[Outcome, None, None]:
         def work(tell: Callable[[Outcome], None]) -> Coroutine[Any, Any, None]:
             return Dispatch(self._lines, sms, tell, in_flight=self.in_flight, budget=budget).run(recipients)
 
@@ -126,7 +128,7 @@ class Sms(Broadcaster):
 
     def look_up(
         self, rendering: Rendering, recipients: Sequence[Recipient], *, since: dt.datetime
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome, None, None]:
         """Ask those gateways that can tell. ``temporary`` only where all can and none has it."""
         sms = _text(rendering)
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
@@ -37,7 +37,7 @@ class Aside:
         """The result of a coroutine that bounds its own time."""
         return asyncio.run_coroutine_threadsafe(what, self._running()).result()
 
-    def stream(self, work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> Iterator[T]:
+    def stream(self, work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> Generator[T, None, None]:
         """What ``work`` hands to the function it is given, as it comes; then raises what ``work`` raised.
 
         Who stops listening ends the work: when this is closed, nothing of it runs any more.

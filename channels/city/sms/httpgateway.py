@@ -108,6 +108,8 @@ class HttpGateway(Gateway):
             raise Permanent(words) if answer.status >= 300 else Uncertain(words)
         if any(self._code):
             code = _read(answer, *self._code)
+            if not code:
+                raise Uncertain(_("{name}: the answer can't be read").format(name=self.name))
             if code not in self._accepted:
                 raise self._meaning(self.meanings.get(code, "refused"), code)
         remote_id = _read(answer, *self._id)

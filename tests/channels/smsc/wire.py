@@ -61,6 +61,7 @@ class Wire:
         self.open = 0
         self.most = 0  # requests that were open at once
         self.port = 0
+        self.over = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
@@ -75,7 +76,7 @@ class Wire:
                 self.open += 1
                 self.most = max(self.most, self.open)
                 try:
-                    if not await _say(writer, self.answer(asked)):
+                    if not await _say(writer, self.answer(asked), self.over):
                         break
                 finally:
                     self.open -= 1
@@ -102,9 +103,9 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
     return Asked(method, url.path, dict(parse_qsl(url.query)), headers, body)
 
 
-async def _say(writer: asyncio.StreamWriter, answer: Answer) -> bool:
+async def _say(writer: asyncio.StreamWriter, answer: Answer, over: asyncio.Event) -> bool:
     if answer.silent:
-        await asyncio.sleep(60)
+        await over.wait()
     if answer.delay:
         await asyncio.sleep(answer.delay)
     if answer.silent or answer.drop:
@@ -134,7 +135,9 @@ def listening(answer: Callable[[Asked], Answer], port: int = 0) -> Iterator[Wire
 
     async def end(server: asyncio.Server) -> None:
         server.close()
+        wire.over.set()
         wire.hang_up()
+        await asyncio.sleep(0)
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
