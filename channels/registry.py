@@ -69,8 +69,15 @@ def shared() -> dict[str, Any]:
 
 
 def ways() -> list[str]:
-    """How residents can be reached with what is configured: of push, sms and email."""
-    found = [_adapter(name).way for name in settings.CHANNELS if issubclass(_adapter(name), Broadcaster)]
+    """How residents can be reached with what is configured: of push, sms and email.
+
+    Not by a channel in rehearsal: who subscribed to it would wait for warnings that are never sent.
+    """
+    found = [
+        _adapter(name).way
+        for name in settings.CHANNELS
+        if issubclass(_adapter(name), Broadcaster) and not settings.CHANNELS[name].get("rehearsal", True)
+    ]
     return [way for way in ("push", "sms", "email") if way in found]
 
 
