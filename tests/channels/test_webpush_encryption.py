@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -45,6 +46,11 @@ def test_what_was_encrypted_is_read_by_another_implementation(plain: bytes) -> N
     body = encryption.encrypt(encryption.padded(plain), prepared, salt)
     assert ONE.read(body) == plain
     assert len(body) <= 4096
+
+
+@given(st.binary(max_size=64), st.binary(max_size=300))
+def test_the_hmac_is_the_standard_s(key: bytes, message: bytes) -> None:
+    assert encryption._hmac(encryption._keyed(key), message) == hmac.digest(key, message, "sha256")
 
 
 def test_a_prepared_set_holds_a_public_key_and_ikm_and_no_private_key() -> None:

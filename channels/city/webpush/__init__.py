@@ -144,7 +144,10 @@ class WebPush(Broadcaster):
     def prepare(self, address: str) -> bytes:
         """A public key and IKM for one later message to this address, 97 bytes."""
         _endpoint, p256dh, auth = split(address)
-        return encryption.prepare(*encryption.subscriber_keys(p256dh, auth))
+        try:
+            return encryption.prepare(*encryption.subscriber_keys(p256dh, auth))
+        except ValueError as error:
+            raise ValueError(_("This push address can't be used: its keys are no browser's.")) from error
 
     def check(self, address: str) -> None:
         """Raise ValueError in plain words where an address can't be subscribed; asks no resolver."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import os
 from collections.abc import Iterator
-from hmac import digest as hmac
+from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDH,
@@ -32,6 +32,9 @@ CURVE, AGREEMENT = SECP256R1(), ECDH()
 BASE64 = bytes.maketrans(b"-_", b"+/")
 # What precedes a point of P-256 in a SubjectPublicKeyInfo (RFC 5480); so wrapped it is read in half the time
 SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+
+BLOCK = 64
+INNER, OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 KEY_INFO = b"Content-Encoding: aes128gcm\0\x01"
 NONCE_INFO = b"Content-Encoding: nonce\0\x01"
@@ -59,8 +62,8 @@ def prepare(point: bytes, secret: bytes, *, key: EllipticCurvePrivateKey | None 
         raise ValueError("the p256dh key of a push subscription must be a point of P-256")
     key = key or generate_private_key(CURVE)
     ours = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    shared = hmac(secret, key.exchange(AGREEMENT, theirs), "sha256")
-    return ours + hmac(shared, b"WebPush: info\0" + point + ours + b"\x01", "sha256")
+    shared = _hmac(_keyed(secret), key.exchange(AGREEMENT, theirs))
+    return ours + _hmac(_keyed(shared), b"WebPush: info\0" + point + ours + b"\x01")
 
 
 def salts(count: int) -> Iterator[bytes]:
@@ -71,9 +74,9 @@ def salts(count: int) -> Iterator[bytes]:
 
 def encrypt(record: bytes, prepared: bytes, salt: bytes) -> bytes:
     """The body of a push: header, public key and the one record. ``record`` is what ``padded`` made."""
-    key = hmac(salt, prepared[POINT:], "sha256")
-    cipher = AESGCM(hmac(key, KEY_INFO, "sha256")[:16])
-    sealed = cipher.encrypt(hmac(key, NONCE_INFO, "sha256")[:12], record, None)
+    key = _keyed(_hmac(_keyed(salt), prepared[POINT:]))
+    cipher = AESGCM(_hmac(key, KEY_INFO)[:16])
+    sealed = cipher.encrypt(_hmac(key, NONCE_INFO)[:12], record, None)
     return b"".join((salt, HEADER, prepared[:POINT], sealed))
 
 
@@ -82,6 +85,18 @@ def padded(plain: bytes) -> bytes:
     if len(plain) > LIMIT:
         raise ValueError(f"a push message holds {LIMIT} bytes at most")
     return plain + b"\x02"
+
+
+def _keyed(key: bytes) -> tuple[bytes, bytes]:
+    """The two blocks that a key of at most 64 bytes makes for ``_hmac``."""
+    return key.translate(INNER).ljust(BLOCK, b"\x36"), key.translate(OUTER).ljust(BLOCK, b"\x5c")
+
+
+def _hmac(key: tuple[bytes, bytes], message: bytes) -> bytes:
+    """HMAC-SHA256 (RFC 2104). OpenSSL 3 looks its own up anew at every call, which takes twice as long as all of this;
+    three for each message are a tenth of what a message costs."""
+    inner, outer = key
+    return sha256(outer + sha256(inner + message).digest()).digest()
 
 
 def _decoded(text: str) -> bytes:
