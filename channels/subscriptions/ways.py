@@ -1,4 +1,4 @@
-"""Which channel serves which way to a resident."""
+"""Which channel serves which way to a resident. One in rehearsal serves none: no alert would come over it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def broadcaster(way: str) -> tuple[str, Broadcaster] | None:
     """The first configured channel of this way with its name; None where there is none."""
     for name in settings.CHANNELS:
         channel = registry.channel(name)
-        if isinstance(channel, Broadcaster) and channel.way == way:
+        if isinstance(channel, Broadcaster) and channel.way == way and not registry.rehearsal(name):
             return name, channel
     return None
 
 
 def offered() -> list[str]:
     """The ways that residents can choose: of push, sms and email."""
-    return registry.ways()
+    return [way for way in registry.ways() if broadcaster(way)]

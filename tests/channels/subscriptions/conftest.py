@@ -29,9 +29,9 @@ def town(db: None, settings: Any) -> Iterator[None]:
     settings.ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost", "warnung.example.org"]
     settings.CHANNELS = {
         "website": {"adapter": "channels.city.website.Website", "vapid_key": "B" * 87},
-        "phones": {"adapter": "tests.channels.subscriptions.fakes.Phones"},
-        "mailboxes": {"adapter": "tests.channels.subscriptions.fakes.Mailboxes"},
-        "browsers": {"adapter": "tests.channels.subscriptions.fakes.Browsers"},
+        "phones": {"adapter": "tests.channels.subscriptions.fakes.Phones", "rehearsal": False},
+        "mailboxes": {"adapter": "tests.channels.subscriptions.fakes.Mailboxes", "rehearsal": False},
+        "browsers": {"adapter": "tests.channels.subscriptions.fakes.Browsers", "rehearsal": False},
     }
     city.districts()
     fakes.forget()

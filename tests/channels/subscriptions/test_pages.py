@@ -42,9 +42,9 @@ def site(settings: Any, tmp_path: Path) -> Iterator[str]:
     settings.SUBSCRIBE_LIMITS = {"client": "1000/hour", "asks": "1000/hour", "sms address": "100/hour"}
     settings.CHANNELS = {
         "website": {"adapter": "channels.city.website.Website", "vapid_key": "B" * 87},
-        "phones": {"adapter": "tests.channels.subscriptions.fakes.Phones"},
-        "mailboxes": {"adapter": "tests.channels.subscriptions.fakes.Mailboxes"},
-        "browsers": {"adapter": "tests.channels.subscriptions.fakes.Browsers"},
+        "phones": {"adapter": "tests.channels.subscriptions.fakes.Phones", "rehearsal": False},
+        "mailboxes": {"adapter": "tests.channels.subscriptions.fakes.Mailboxes", "rehearsal": False},
+        "browsers": {"adapter": "tests.channels.subscriptions.fakes.Browsers", "rehearsal": False},
     }
     city.districts()
     fakes.forget()

@@ -368,3 +368,11 @@ def test_confirming_twice_at_the_same_time_makes_one_subscription(town: None) ->
     assert len(came) == len(rows)
     assert set(came) - {0} == {Subscription.objects.get().pk}
     assert not SignUp.objects.exists()
+
+
+def test_a_channel_in_rehearsal_serves_nobody(resident: Client, settings: Any) -> None:
+    """It would take the number, and no alert would ever come."""
+    settings.CHANNELS = settings.CHANNELS | {"phones": {"adapter": "tests.channels.subscriptions.fakes.Phones"}}
+    assert 'name="tel"' not in resident.get("/s/start/").content.decode()
+    assert resident.post("/s/start/", form()).status_code == 422
+    assert not fakes.told["sms"]
