@@ -29,6 +29,8 @@ from .wire import NO_HEADERS, Road, Sent, Wire
 
 SPARE = 5.0
 """Seconds of a checkpoint that are not spent on waiting for answers."""
+MOST_ORIGINS = 1000
+"""Push services that are remembered: what stands before ``.notify.windows.com`` is the residents' to write."""
 SERVICE_TTL = 3600
 """Seconds that a service text waits for a browser that is off."""
 
@@ -182,7 +184,9 @@ class WebPush(Broadcaster):
                 if origin.rests_until and (left := origin.rests_until - time.monotonic()) > 0:
                     unsent.append(answers.waits(recipient.id, left))
                     continue
-                prepared = recipient.prepared or self.prepare(recipient.address)
+                prepared = recipient.prepared
+                if len(prepared) != encryption.PREPARED:
+                    prepared = self.prepare(recipient.address)
             except ValueError as refusal:
                 unsent.append(Outcome(recipient.id, "permanent", str(refusal)))
                 continue
@@ -190,6 +194,8 @@ class WebPush(Broadcaster):
 
     def _origin(self, endpoint: str) -> Origin:
         place = self.rules.place(endpoint)
+        if len(self._origins) >= MOST_ORIGINS:
+            self._origins.clear()
         return self._origins.setdefault(place.origin, Origin(place))
 
     def _road(self, origin: Origin, headers: Sequence[str]) -> Road:
