@@ -122,6 +122,7 @@ def test_the_id_is_kept_with_the_gateway_s_name() -> None:
         (Answer(429, "", {"Retry-After": "9"}), Temporary),
         (Answer(503, ""), Temporary),
         (Answer(204, ""), "uncertain"),
+        (Answer(202, said(100).body), "accepted"),
         (Answer(silent=True), "uncertain"),
         (Answer(drop=True), "uncertain"),
         (Answer(200, "x" * 400, drip=0.05), "uncertain"),
@@ -388,6 +389,7 @@ def test_a_channel_that_is_forgotten_ends_its_thread() -> None:
     import threading
 
     with over_http() as (_channel, _provider, wire):
+        gc.collect()
         before = threading.active_count()
         channel = Sms("sms", gateways=[entry(wire.url)])
         came(channel)

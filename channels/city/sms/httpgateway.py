@@ -34,7 +34,7 @@ class HttpGateway(Gateway):
 
     ``ok``: HTTP statuses that take it. ``id``: where in a JSON answer its id stands ("messages.0.id"), or
     ``id_pattern``. ``code`` or ``code_pattern``: where the answer says how it went, ``accepted`` which
-    values are good. ``meanings``: what other codes, and HTTP statuses, mean (``MEANINGS``).
+    values are good. ``meanings`` and ``statuses``: what other codes, and HTTP statuses, mean (``MEANINGS``).
     ``callbacks``: how receipts come (``httpcalls.Calls``).
     """
 
@@ -61,6 +61,7 @@ class HttpGateway(Gateway):
         code_pattern: str = "",
         accepted: Sequence[object] = (),
         meanings: Mapping[str, str] | None = None,
+        statuses: Mapping[str, str] | None = None,
         callbacks: Mapping[str, Any] | None = None,
         callback: str = "",
         **common: Any,
@@ -70,8 +71,9 @@ class HttpGateway(Gateway):
             raise ValueError(_("{name}: url begins with https://").format(name=name))
         if sum(map(bool, (form, json, body))) > 1:
             raise ValueError(_("{name}: set one of form, json and body").format(name=name))
-        self.meanings = {"400": "refused", "422": "refused", **(meanings or {})}
-        if unknown := sorted(set(self.meanings.values()) - set(MEANINGS)):
+        self.meanings = dict(meanings or {})
+        self.statuses = {"400": "refused", "422": "refused", **(statuses or {})}
+        if unknown := sorted({*self.meanings.values(), *self.statuses.values()} - set(MEANINGS)):
             text = _("{name}: meanings are {known}, not {unknown}")
             raise ValueError(text.format(name=name, known=", ".join(MEANINGS), unknown=", ".join(unknown)))
         self.url, self.method = url, method
@@ -100,8 +102,8 @@ class HttpGateway(Gateway):
             self._wire = Wire(self.name, seconds=self.timeout, at_once=self.in_flight)
         answer = await self._wire.ask(self.method, *self._request(sms, to))
         status = str(answer.status)
-        if status in self.meanings:
-            raise self._meaning(self.meanings[status], status)
+        if status in self.statuses:
+            raise self._meaning(self.statuses[status], status)
         if answer.status not in self._ok:
             busy(self.name, answer)
             words = _("{name} answered {status}").format(name=self.name, status=status)

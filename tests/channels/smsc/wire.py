@@ -137,11 +137,9 @@ def listening(answer: Callable[[Asked], Answer], port: int = 0) -> Iterator[Wire
         server.close()
         wire.over.set()
         wire.hang_up()
-        await asyncio.sleep(0)
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others:
+            await asyncio.wait(others, timeout=5)
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
