@@ -198,10 +198,10 @@ class _Session:
         if self.reply("rcpt", argument, b"250 2.1.5 Ok").startswith(b"250"):
             self.recipient = argument[4:-1]
 
-    def data(self, argument: str) -> None:
+    def data(self, _argument: str) -> None:
         recipient, good = self.recipient, self.sender and self.recipient
         usual = b"354 go" if good else b"503 5.5.1 no recipient"
-        if not self.reply("data", argument, usual).startswith(b"354"):
+        if not self.reply("data", recipient, usual).startswith(b"354"):
             return
         raw = b""
         for line in self.lines:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from email.utils import parseaddr
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
@@ -27,6 +26,8 @@ from .template import ADDRESS, WORD, Letterhead, Template, multipart, stuffed
 
 SHARE = 0.8
 """Of ``seconds``, what a checkpoint's sending may take; the rest is for what surrounds it."""
+TELL_SECONDS = 8.0
+"""For a service text: somebody waits for the page."""
 BRISK = 1.0
 """Seconds that a checkpoint should take: so long may something more urgent have to wait for this one."""
 
@@ -38,7 +39,8 @@ class Email(Broadcaster):
     (``bounces@city.example``) receives what comes back, with a word for each recipient after a plus
     sign (``take_bounce``), or by ``bounce_token`` at the hook's address. ``dkim_key`` (PEM),
     ``dkim_selector`` and ``dkim_domain`` sign here; leave them out where the mail server signs.
-    ``authority``: a file with the certificates of one's own authority.
+    ``authority``: a file with the certificates of one's own authority. ``pipelining = false`` for a
+    server behind something that can't bear several commands at once.
     """
 
     city: ClassVar[bool] = True
@@ -63,6 +65,7 @@ class Email(Broadcaster):
         password: str = "",
         connections: int = 8,
         timeout: float = 20.0,
+        pipelining: bool = True,
         bounce_address: str = "",
         bounce_token: str = "",
         dkim_key: str = "",
@@ -76,6 +79,8 @@ class Email(Broadcaster):
             raise ValueError("BELFRY_MAIL_FROM is no mail address")
         if bounce_address and not ADDRESS.fullmatch(bounce_address):
             raise ValueError("bounce_address is no mail address")
+        if len(bounce_address.rpartition("@")[0]) > verp.ROOM:
+            raise ValueError(f"bounce_address has at most {verp.ROOM} characters before its @: a word is added there")
         if bounce_address and not signing_secret:
             raise ValueError("bounce_address needs signing_secret")
         if not 1 <= connections <= 50:
@@ -99,12 +104,9 @@ class Email(Broadcaster):
         self._pool: Pool | None = None
         where = url or mail_url
         if where:
-            # how we call ourselves: a host's name, or an address in brackets (RFC 5321 §4.1.3)
-            host = urlsplit(address).hostname or "localhost"
-            hello = f"[{host}]" if host.replace(".", "").isdigit() else host
-            found = server.parse(where, password if url else mail_password, hello)
+            found = server.parse(where, password if url else mail_password, server.hello(address))
             context = ssl.create_default_context(cafile=authority) if authority else None
-            self._pool = Pool(found, connections=connections, timeout=timeout, context=context)
+            self._pool = Pool(found, connections=connections, timeout=timeout, pipelining=pipelining, context=context)
         self._made: tuple[Rendering, Template] | None = None
 
     def compose(self, notice: Notice) -> Rendering:
@@ -148,7 +150,7 @@ class Email(Broadcaster):
             self._folder.write(f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{mark[:12]}", data)
             return Outcome(recipient.id, "accepted")
         mail = Mail(recipient.id, self._envelope.encode(), recipient.address.encode(), stuffed(data))
-        return next(iter(outcomes(self._pool.send([mail], 1, seconds=self.seconds * SHARE))))
+        return next(iter(outcomes(self._pool.send([mail], 1, seconds=TELL_SECONDS))))
 
     def receive(self, inbound: Inbound) -> Iterable[Receipt]:
         """A bounce as the body of a call (message/rfc822) whose ``Authorization`` is ``Bearer`` and bounce_token."""

@@ -64,6 +64,11 @@ class Dialog:
         return bool(self._expected)
 
     @property
+    def weighing(self) -> bool:
+        """The server has been given a mail's content and has not said what it makes of it."""
+        return bool(self._expected) and self._expected[0][0] == "end"
+
+    @property
     def unanswered(self) -> list[Mail]:
         """Mails begun here that the server has not settled, in order."""
         return list(dict.fromkeys(mail for _step, mail in [*self._expected, *[entry[1:] for entry in self._queue]]))

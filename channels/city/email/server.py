@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import smtplib
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +17,7 @@ from channels.base import ChannelError, Permanent, Temporary
 SCHEMES = {"smtp": ("", 25), "smtp+tls": ("starttls", 587), "smtps": ("tls", 465)}
 """scheme -> (how it is encrypted, its port where none is named)."""
 CONNECT_SECONDS = 10.0
+"""For all of it together, from the first packet to the log-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,16 @@ def parse(url: str, password: str, hello: str) -> Server:
     return Server(parts.hostname, parts.port or port, tls, hello, unquote(parts.username or ""), secret)
 
 
+def hello(address: str) -> str:
+    """How we call ourselves: the host of the city's address, a number in brackets (RFC 5321 §4.1.3)."""
+    host = urlsplit(address).hostname or "localhost"
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return f"[{host}]" if number.version == 4 else f"[IPv6:{host}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Connected:
     """A connection ready for mail."""
@@ -49,19 +62,20 @@ class Connected:
     pipelining: bool
 
 
-def connect(server: Server, *, timeout: float, context: ssl.SSLContext | None = None) -> Connected:
-    """Connect, greet, encrypt and log in, all with time-outs. ``context`` for a certificate authority of one's own.
+def connect(server: Server, *, seconds: float, context: ssl.SSLContext | None = None) -> Connected:
+    """Connect, greet, encrypt and log in within ``seconds``. ``context`` for a certificate authority of one's own.
 
     Raises Temporary where it may work later, Permanent where a setting must be mended first.
     """
     context = context or ssl.create_default_context()
-    timeout = min(timeout, CONNECT_SECONDS)
+    until = time.monotonic() + min(seconds, CONNECT_SECONDS)
     try:
-        smtp = _greeted(server, timeout, context)
+        smtp = _greeted(server, until, context)
     except (OSError, ValueError) as error:
         raise _words(error) from error
     try:
         if server.user:
+            _hurry(smtp, until)
             smtp.login(server.user, server.password)
         sock = smtp.sock
         if sock is None:
@@ -77,7 +91,8 @@ def connect(server: Server, *, timeout: float, context: ssl.SSLContext | None = 
     return Connected(sock, smtp.has_extn("pipelining"))
 
 
-def _greeted(server: Server, timeout: float, context: ssl.SSLContext) -> smtplib.SMTP:
+def _greeted(server: Server, until: float, context: ssl.SSLContext) -> smtplib.SMTP:
+    timeout = _left(until)
     if server.tls == "tls":
         smtp: smtplib.SMTP = smtplib.SMTP_SSL(local_hostname=server.hello, timeout=timeout, context=context)
     else:
@@ -88,14 +103,27 @@ def _greeted(server: Server, timeout: float, context: ssl.SSLContext) -> smtplib
         code, _words_of_server = smtp.connect(server.host, server.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, "")
+        _hurry(smtp, until)
         smtp.ehlo_or_helo_if_needed()
         if server.tls == "starttls":
+            _hurry(smtp, until)
             smtp.starttls(context=context)
             smtp.ehlo_or_helo_if_needed()
     except BaseException:
         smtp.close()
         raise
     return smtp
+
+
+def _hurry(smtp: smtplib.SMTP, until: float) -> None:
+    """A server that takes its time over each step must not take all of it."""
+    if smtp.sock is not None:
+        smtp.sock.settimeout(_left(until))
+
+
+def _left(until: float) -> float:
+    """Seconds that are left, never none: a socket would take that for "do not wait at all"."""
+    return max(until - time.monotonic(), 0.01)
 
 
 def _words(error: Exception) -> ChannelError:

@@ -10,22 +10,18 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from channels.base import ChannelError, Temporary
 
-from .dialog import Answer, Dialog, Mail
-from .server import Connected, Server, connect
+from .dialog import Answer, Mail
+from .line import Line
+from .server import CONNECT_SECONDS, Server, connect
 
-IDLE_SECONDS = 60.0
-"""A connection unused for longer is not trusted any more: servers close theirs after some minutes."""
 MODEST_SECONDS = 60.0
 """So long no more connections are tried than the server last let us have."""
-CHUNK = 65_536
-NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Pool:
@@ -35,12 +31,19 @@ class Pool:
     """
 
     def __init__(
-        self, server: Server, *, connections: int, timeout: float, context: ssl.SSLContext | None = None
+        self,
+        server: Server,
+        *,
+        connections: int,
+        timeout: float,
+        pipelining: bool = True,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self._server = server
         self.most = connections
         self._timeout = timeout
         self._context = context
+        self._pipelining = pipelining
         self._modest = (connections, 0.0)
         self._fresh()
 
@@ -58,7 +61,7 @@ class Pool:
 
     def look(self) -> None:
         """Have a server prove that it is there: connect anew and log in. Raises as ``send``."""
-        self._open().leave()
+        self._open(CONNECT_SECONDS).leave()
 
     def close(self) -> None:
         """Let all idle connections go."""
@@ -66,11 +69,11 @@ class Pool:
             line.leave()
         self._idle.clear()
 
-    def borrow(self, count: int) -> list[_Line]:
+    def borrow(self, count: int, until: float) -> list[Line]:
         """At most ``count`` connections, open ones first. Raises as ``send`` where there is none at all."""
         if self._process != os.getpid():
             self._forget()
-        found: list[_Line] = []
+        found: list[Line] = []
         with self._lock:
             while self._idle and len(found) < count:
                 line = self._idle.pop()
@@ -78,9 +81,9 @@ class Pool:
                     found.append(line)
                 else:
                     line.close()
-        most, until = self._modest
-        lacking = min(count, most if time.monotonic() < until else self.most) - len(found)
-        opened, errors = self._open_several(max(lacking, 0 if found else 1))
+        most, modest_until = self._modest
+        lacking = min(count, most if time.monotonic() < modest_until else self.most) - len(found)
+        opened, errors = self._open_several(max(lacking, 0 if found else 1), until)
         found += opened
         if not found:
             raise errors[0]
@@ -88,26 +91,26 @@ class Pool:
             self._modest = (len(found), time.monotonic() + MODEST_SECONDS)
         return found
 
-    def one_more(self) -> _Line | None:
+    def one_more(self, until: float) -> Line | None:
         """A new connection in place of one that broke; None where there is none to be had."""
-        opened, _errors = self._open_several(1)
+        opened, _errors = self._open_several(1, until)
         return opened[0] if opened else None
 
-    def give_back(self, line: _Line) -> None:
+    def give_back(self, line: Line) -> None:
         """Keep a connection for the next send."""
         line.rest()
         with self._lock:
             self._idle.append(line)
 
-    def _open_several(self, count: int) -> tuple[list[_Line], list[ChannelError]]:
+    def _open_several(self, count: int, until: float) -> tuple[list[Line], list[ChannelError]]:
         if count <= 0:
             return [], []
         language = get_language()
 
-        def attempt(_number: int) -> _Line | ChannelError:
+        def attempt(_number: int) -> Line | ChannelError:
             try:
                 with override(language):
-                    return self._open()
+                    return self._open(until - time.monotonic())
             except ChannelError as error:
                 return error
 
@@ -116,16 +119,17 @@ class Pool:
         else:
             with ThreadPoolExecutor(count) as threads:  # each takes several round trips
                 tried = list(threads.map(attempt, range(count)))
-        lines = [one for one in tried if isinstance(one, _Line)]
+        lines = [one for one in tried if isinstance(one, Line)]
         return lines, [one for one in tried if isinstance(one, ChannelError)]
 
-    def _open(self) -> _Line:
-        return _Line(connect(self._server, timeout=self._timeout, context=self._context), self._timeout)
+    def _open(self, seconds: float) -> Line:
+        made = connect(self._server, seconds=min(seconds, self._timeout), context=self._context)
+        return Line(made.socket, self._timeout, pipelining=made.pipelining and self._pipelining)
 
     def _fresh(self) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self._idle: list[_Line] = []
+        self._idle: list[Line] = []
 
     def _forget(self) -> None:
         """In a forked child: the parent's connections are the parent's; only our copies of them are closed."""
@@ -133,93 +137,6 @@ class Pool:
         self._fresh()
         for line in inherited:
             line.close()
-
-
-class _Line:
-    """One connection: its socket, whether it is any good, and since when it has been silent."""
-
-    def __init__(self, connected: Connected, timeout: float) -> None:
-        self.socket = connected.socket
-        self._pipelining = connected.pipelining
-        self._timeout = timeout
-        self._at = time.monotonic()
-        self.dialog = Dialog(lambda: None, pipelining=self._pipelining)
-        self.used = False
-        """It was in use before this send: that it is gone now says nothing about the server."""
-        self.fruitful = False
-        """It has settled a mail in this send."""
-        self.wants = selectors.EVENT_READ
-        self.broken = False
-
-    def start(self, round_: _Round) -> None:
-        self.dialog = Dialog(round_.following, pipelining=self._pipelining)
-        self.fruitful = False
-        self._at = time.monotonic()
-
-    @property
-    def deadline(self) -> float:
-        return self._at + self._timeout
-
-    def turn(self, *, readable: bool) -> list[Answer]:
-        """Read what has come and send what waits; ``broken`` tells afterwards whether the connection is any good."""
-        found: list[Answer] = []
-        try:
-            if readable and (data := self._read()):
-                self._at = time.monotonic()
-                found = self.dialog.hear(data)
-                self.fruitful = self.fruitful or bool(found)
-            if self.dialog.out and not self.dialog.closing:
-                self._write()
-        except OSError:
-            self.broken = True
-        self.broken = self.broken or self.dialog.closing
-        return found
-
-    def _read(self) -> bytes:
-        try:
-            data = self.socket.recv(CHUNK)
-            while isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
-                data += self.socket.recv(CHUNK)
-        except NOT_YET:
-            return b""
-        if not data:
-            raise ConnectionResetError
-        return data
-
-    def _write(self) -> None:
-        out = self.dialog.out
-        try:
-            while out:
-                sent = self.socket.send(out)
-                del out[:sent]
-        except ssl.SSLWantReadError:
-            self.wants = selectors.EVENT_READ
-            return
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            pass
-        self.wants = selectors.EVENT_READ | (selectors.EVENT_WRITE if out else 0)
-
-    def rest(self) -> None:
-        self.used, self._at = True, time.monotonic()
-        self.dialog = Dialog(lambda: None, pipelining=self._pipelining)
-
-    def fit(self) -> bool:
-        """Whether it is still there: a server that closes one says so, or hangs up."""
-        if time.monotonic() - self._at > IDLE_SECONDS:
-            return False
-        try:
-            return not self._read()
-        except OSError:
-            return False
-
-    def leave(self) -> None:
-        """Say good-bye and close."""
-        with suppress(OSError):
-            self.socket.send(b"QUIT\r\n")
-        self.close()
-
-    def close(self) -> None:
-        self.socket.close()
 
 
 class _Round:
@@ -231,17 +148,21 @@ class _Round:
         self._count = count
         self._until = until
         self._back: deque[Mail] = deque()
+        self._last: deque[Mail] = deque()
+        self._spared = False
         self._twice: set[int] = set()
-        self._lines: list[_Line] = []
+        self._lines: list[Line] = []
         self._heard = False
-        self._why = "lost"
 
     def following(self) -> Mail | None:
-        """The next mail to be sent, those that came back first."""
-        return self._back.popleft() if self._back else next(self._mails, None)
+        """The next mail to be sent: those that came back first, those that one may have ended over last."""
+        if self._back:
+            return self._back.popleft()
+        mail = next(self._mails, None)
+        return self._last.popleft() if mail is None and self._last else mail
 
     def run(self) -> Iterator[Answer]:
-        self._lines = self._pool.borrow(min(self._count, self._pool.most))
+        self._lines = self._pool.borrow(min(self._count, self._pool.most), self._until)
         unsettled: list[Answer] = []
         with selectors.DefaultSelector() as selector:
             for line in list(self._lines):
@@ -255,7 +176,7 @@ class _Round:
                         yield answer
                 if not ready:
                     self._give_up_silent(selector, unsettled)
-                if self._back:
+                if self._back or self._last:
                     for line in [line for line in self._lines if not line.dialog.busy]:
                         self._join(selector, line, unsettled)
         unsettled += self._left()
@@ -276,15 +197,15 @@ class _Round:
                 self._pool.give_back(line)
         self._lines = []
 
-    def _join(self, selector: selectors.BaseSelector, line: _Line, unsettled: list[Answer]) -> None:
+    def _join(self, selector: selectors.BaseSelector, line: Line, unsettled: list[Answer]) -> None:
         """Have a connection take up its next mail."""
         if line.socket not in selector.get_map():
-            line.start(self)
+            line.start(self.following)
             selector.register(line.socket, selectors.EVENT_READ, line)
-        if line.dialog.begin():
+        if line.begin():
             self._turn(selector, line, 0, unsettled)
 
-    def _turn(self, selector: selectors.BaseSelector, line: _Line, mask: int, unsettled: list[Answer]) -> list[Answer]:
+    def _turn(self, selector: selectors.BaseSelector, line: Line, mask: int, unsettled: list[Answer]) -> list[Answer]:
         wanted = line.wants
         found = line.turn(readable=bool(mask & selectors.EVENT_READ))
         if line.broken:
@@ -294,26 +215,27 @@ class _Round:
         return found
 
     def _replace(
-        self, selector: selectors.BaseSelector, line: _Line, unsettled: list[Answer], why: str = "lost"
+        self, selector: selectors.BaseSelector, line: Line, unsettled: list[Answer], why: str = "lost"
     ) -> None:
-        """A connection ends before its time: its mails go over another, each of them once."""
+        """A connection ends before its time: its mails go over another; the one that it may have ended over, once."""
         left = line.dialog.unanswered
-        begun = bool(left)
+        # the server may choke on the first, or has let us send no more than so many: those behind it are innocent
+        suspects = 1 if why == "silent" or line.dialog.weighing or not line.fruitful else 0
         selector.unregister(line.socket)
         self._lines.remove(line)
         line.close()
-        if why == "silent" and left:
-            # the mail that the server chokes on; those behind it are innocent
-            unsettled.append(Answer(left.pop(0).number, "silent", 0))
-        for mail in reversed(left):
-            if mail.number in self._twice:
+        self._back.extendleft(reversed(left[suspects:]))
+        for mail in left[:suspects]:
+            if why == "silent" or mail.number in self._twice:
                 unsettled.append(Answer(mail.number, why, 0))
             else:
                 self._twice.add(mail.number)
-                self._back.appendleft(mail)
-        # a server that settled nothing over this connection is not asked for another one
-        if begun and (line.fruitful or line.used) and time.monotonic() < self._until:
-            another = self._pool.one_more()
+                self._last.append(mail)
+        # a server that settled nothing over a connection is asked for another one but once: it may have been that mail
+        again = line.fruitful or line.used or not self._spared
+        self._spared = self._spared or not (line.fruitful or line.used)
+        if left and again and time.monotonic() < self._until:
+            another = self._pool.one_more(self._until)
             if another is not None:
                 self._lines.append(another)
                 self._join(selector, another, unsettled)

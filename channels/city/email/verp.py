@@ -8,6 +8,8 @@ import re
 from functools import lru_cache
 
 WORD = re.compile(r"\+r([0-9a-z]{1,13})-([0-9a-f]{16})@", re.IGNORECASE)
+ROOM = 32
+"""Characters of the bounce address before its @: with the word they stay below 64 (RFC 5321 §4.5.3.1.1)."""
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
