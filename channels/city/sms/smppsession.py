@@ -20,7 +20,9 @@ from aiosmpplib import (
     DeliverSmResp,
     GenericNack,
     PduHeader,
+    SmppCommand,
     SmppCommandStatus,
+    SmppError,
     SmppMessage,
     SubmitSm,
     SubmitSmResp,
@@ -204,6 +206,10 @@ class _Esme(ESME):  # type: ignore[misc]  # has no types
             # a carrier's own status (SMPP 3.4, 5.1.3: 0x400 to 0x4FF)
             head = head[:8] + int(SmppCommandStatus.ESME_RUNKNOWNERR).to_bytes(4) + head[12:]
         header = SmppMessage.parse_header(head)
+        refused = header.command_status not in {SmppCommandStatus.ESME_ROK, SmppCommandStatus.ESME_RALYBND}
+        if header.smpp_command == SmppCommand.BIND_TRANSCEIVER_RESP and refused:
+            # it need not have a body then (5.1), but the library looks for one before it looks at the status
+            raise SmppError(header.smpp_command, header.command_status)
         return head + await self._reader.readexactly(header.pdu_length - PDU_HEADER_LENGTH), header
 
     async def _handle_request(self, pdu: bytes, header: PduHeader) -> SmppMessage | None:
