@@ -14,13 +14,14 @@ from django.core.checks import Warning as Caution
 
 from . import registry, vapid
 from .base import Publisher
+from .subscriptions import limits
 
 SITE = ("website", "feeds")
 
 
 @register()
 def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
-    """channels.E001–E008: channels.toml is read, every entry makes an adapter, page and feeds are there."""
+    """channels.E001–E009: channels.toml is read, every entry makes an adapter, page and feeds are there."""
     if settings.CHANNELS_ERROR:
         return [
             Error(
@@ -48,6 +49,14 @@ def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[Ch
     ]
     for name, entry in settings.CHANNELS.items():
         found += _entry(name, entry)
+    found += [
+        Error(
+            f"BELFRY_SUBSCRIBE_LIMITS: {wrong}.",
+            hint='Write it as in {"sms total": "30000/hour"}; channels/subscriptions/limits.py has the names.',
+            id="channels.E009",
+        )
+        for wrong in limits.wrong(settings.SUBSCRIBE_LIMITS)
+    ]
     return found + list(_push_key())
 
 

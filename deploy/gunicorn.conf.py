@@ -1,11 +1,12 @@
 # ruff: noqa: N999 (gunicorn's own name for it)
-"""gunicorn's own configuration: two processes of four threads, ended quickly."""
+"""gunicorn's own configuration: two processes of sixteen threads, ended quickly."""
 
 from pathlib import Path
 
 workers = 2
 worker_class = "gthread"
-threads = 4
+# Sign-ups wait for a provider's answer in them; the desk must never wait behind those
+threads = 16
 preload_app = True
 timeout = 30
 graceful_timeout = 4

@@ -119,18 +119,20 @@ WEBSUB_HUB = env.str("BELFRY_WEBSUB_HUB", "")
 
 # Residents
 SMS_COUNTRIES: list[str] = env.list("BELFRY_SMS_COUNTRIES", ["DE"])
+SUBSCRIBE_LIMITS: dict[str, str] = dict(env.json("BELFRY_SUBSCRIBE_LIMITS", {}) or {})
 
 # Engine
 LEASE_SECONDS = env.int("BELFRY_LEASE_SECONDS", 60)
 SWEEP_SECONDS = env.float("BELFRY_SWEEP_SECONDS", 1.0)
 REDIS_PATIENCE_SECONDS = env.float("BELFRY_REDIS_PATIENCE_SECONDS", 5.0)
 REDIS_URL = env.str("REDIS_URL", f"unix://{DATA / 'run' / 'redis.sock'}")
+# Time-outs in the URL: beside one, django_rq passes no others on, and a Redis that hangs would hold up approvals
+_in_time = "&" if "?" in REDIS_URL else "?"
 RQ_QUEUES: dict[str, dict[str, Any]] = {
     name: {
-        "URL": REDIS_URL,
+        "URL": f"{REDIS_URL}{_in_time}socket_connect_timeout=1&socket_timeout=1",
         "DEFAULT_TIMEOUT": 600,
         "SERIALIZER": "json",
-        "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
     for name in ("site", "city-urgent", "city", "commercial", "upkeep")
 }
@@ -138,7 +140,6 @@ _sentinels: list[str] = env.list("REDIS_SENTINELS", [])
 if _sentinels:
     for queue in RQ_QUEUES.values():
         del queue["URL"]
-        del queue["REDIS_CLIENT_KWARGS"]
         queue |= {
             "SENTINELS": [(node.rsplit(":", 1)[0], int(node.rsplit(":", 1)[1])) for node in _sentinels],
             "MASTER_NAME": env.str("REDIS_MASTER_NAME", "mymaster"),
@@ -295,7 +296,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"words": {"()": "channels.subscriptions.logs.WithoutWords"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["words"]}},
     "root": {"handlers": ["console"], "level": env.str("BELFRY_LOG_LEVEL", "INFO")},
     # httpx would log every address at INFO, and some platforms take their token in it
     "loggers": {name: {"level": "WARNING"} for name in ("axes", "httpx", "rq.worker")},

@@ -16,6 +16,7 @@ from alerts.models import Area, Draft, Message, ReleasePlan
 from alerts.terms import Kind, Severity, Status
 from channels.models import Subscription, SubscriptionArea
 from channels.subscriptions import sealing, topics
+from channels.subscriptions.addresses import lookup
 
 LAT, LON = 51.3348, 12.3727
 
@@ -65,7 +66,7 @@ def subscribe(
         Subscription(
             way=way,
             address=sealing.seal(way, address),
-            lookup=sealing.lookup(way, address),
+            lookup=lookup(way, address),
             language=language,
             **given,
         )

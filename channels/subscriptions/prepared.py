@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from ..models import Prepared, Subscription, Way
-from . import matching
+from . import sealing
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +32,23 @@ def make(prepare: Callable[[str], bytes], after: int = 0) -> int:
     """Make the sets missing for the next subscriptions behind ``after``; returns the last one's id, 0 at the end."""
     there = Exists(Prepared.objects.filter(pk=OuterRef("pk")))
     lacking = Subscription.objects.filter(~there, way=Way.PUSH, pk__gt=after).order_by("pk")
-    ids = list(lacking.values_list("pk", flat=True)[:CHUNK])
-    if not ids:
+    read = {pk: bytes(sealed) for pk, sealed in lacking.values_list("pk", "address")[:CHUNK]}
+    if not read:
         return 0
-    made = []
-    for pk, address in matching.addresses(Way.PUSH, ids).items():
+    made = {}
+    for pk, address in zip(read, sealing.unseal_all(Way.PUSH, read.values()), strict=True):
         try:
-            made.append(Prepared(subscription_id=pk, secret=prepare(address)))
+            made[pk] = prepare(address)
         except ValueError:
             log.warning("subscription %s: no push can be prepared", pk)
-    try:
-        Prepared.objects.bulk_create(made, ignore_conflicts=True)
-    except IntegrityError:
-        log.info("a resident left meanwhile; these sets are made in the next round")
-    return ids[-1]
+    with transaction.atomic():
+        # only for those that are still there with the same keys; each sealing of an address differs
+        now = Subscription.objects.select_for_update().filter(pk__in=list(made)).values_list("pk", "address")
+        same = [pk for pk, sealed in now if bytes(sealed) == read[pk]]
+        Prepared.objects.bulk_create(
+            [Prepared(subscription_id=pk, secret=made[pk]) for pk in same], ignore_conflicts=True
+        )
+    return max(read)
 
 
 def lacking() -> bool:

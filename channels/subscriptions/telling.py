@@ -10,7 +10,7 @@ from . import limits, tokens, ways
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 2
+AT_ONCE = 8
 """Texts that a process sends at a time: half of its threads (``deploy/gunicorn.conf.py``).
 
 A provider that hangs, or ten thousand who sign up, must not take the threads that the officers' desk needs.

@@ -12,7 +12,7 @@ from django.db import connection, connections, transaction
 
 from channels import backups
 from channels.models import Prepared, Subscription
-from channels.subscriptions import prepared
+from channels.subscriptions import prepared, sealing
 from tests import city
 
 
@@ -84,6 +84,21 @@ def test_changed_keys_drop_what_was_made_for_the_old_ones() -> None:
     prepared.make(lambda address: address.encode())
     prepared.forget(one.pk)
     assert prepared.take([one.pk]) == {}
+
+
+@pytest.mark.django_db
+def test_keys_that_change_while_a_set_is_made_get_none_of_the_old_ones() -> None:
+    city.districts()
+    [one] = city.subscribe("push", "a")
+
+    def prepare(address: str) -> bytes:
+        Subscription.objects.filter(pk=one.pk).update(address=sealing.seal("push", "b"))
+        return address.encode()
+
+    prepared.make(prepare)
+    assert prepared.take([one.pk]) == {}
+    prepared.make(lambda address: address.encode())
+    assert prepared.take([one.pk]) == {one.pk: b"b"}
 
 
 @pytest.mark.django_db
