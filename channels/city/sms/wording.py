@@ -81,6 +81,7 @@ def _tails(notice: Notice, leave: str) -> list[str]:
         end = plain(_("To end these texts: STOP."))
     elif leave == "link":
         # of two addresses, the one to read on must be told from the one to leave by
-        end = f"{plain(_('Unsubscribe:'))} {notice.city.address}/s/leave/ {plain(_('Read on:'))}"
+        leaving, on = plain(_("Unsubscribe:")), plain(_("Read on:"))
+        end = f"{leaving} {notice.city.address}/s/leave/ {on}"
     tails = [(until, end, notice.url), (until, notice.url), (notice.url,)]
     return list(dict.fromkeys(" ".join(one for one in tail if one) for tail in tails))
