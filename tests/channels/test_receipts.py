@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from alerts import alarms
 from channels import batches, fanout, jobs, receipts, tally
 from channels.base import Receipt
 from channels.models import Batch, Delivery, Recipient, Subscription
@@ -93,3 +94,20 @@ def test_what_became_clear_is_no_longer_unclear(sent: dict[str, list[Recipient]]
     receipts.take("once", [Receipt("accepted", "SM0")])
     assert Recipient.objects.get(remote_id="SM0").state == Recipient.State.ACCEPTED
     assert not batches.under_way()
+
+
+def test_a_provider_that_takes_the_whole_town_for_unknown_ends_few_subscriptions(
+    author: User, approver: User, wired: None
+) -> None:
+    city.subscribe("push", *[f"resident-{number}" for number in range(100)])
+    message = city.released(author, approver)
+    fanout.plan(message.pk)
+    delivery = Delivery.objects.get(message=message, channel="crowd")
+    jobs.deliver(delivery.pk)
+    for batch in Batch.objects.filter(delivery=delivery):
+        jobs.send_batch(batch.pk)
+    rows = Recipient.objects.filter(delivery=delivery).values_list("pk", flat=True)
+    receipts.take("crowd", [Receipt("failed", recipient=pk, words="unknown", gone=True) for pk in rows])
+    assert tally.counts([delivery.pk])[delivery.pk].failed == 100, "that they failed is told"
+    assert Subscription.objects.filter(way="push").count() == 100 - receipts.FEW
+    assert [alarm.key for alarm in alarms.open_alarms()] == [f"receipts {delivery.pk}"]
