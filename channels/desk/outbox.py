@@ -7,7 +7,7 @@ import email
 import email.policy
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.functional import lazy
+from django.utils.functional import Promise, lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -63,7 +63,11 @@ def there() -> bool:
     return any((Path(settings.DATA) / kind).is_dir() for kind in KINDS)
 
 
-in_the_bar = lazy(lambda: _("Outbox") if there() else "", str)
+def _name() -> str:
+    return _("Outbox") if there() else ""
+
+
+in_the_bar: Callable[[], Promise] = lazy(_name, str)
 """The page's name in the desk's bar; empty, and so not there, where mails and SMS are really sent."""
 
 
