@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.functional import Promise, lazy
+from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -67,7 +67,7 @@ def _name() -> str:
     return _("Outbox") if there() else ""
 
 
-in_the_bar: Callable[[], Promise] = lazy(_name, str)
+in_the_bar: Callable[[], str] = lazy(_name, str)
 """The page's name in the desk's bar; empty, and so not there, where mails and SMS are really sent."""
 
 
