@@ -13,10 +13,15 @@ from channels.city.sms import Sms
 from tests.channels.broadcasting import Broadcasts, Wire
 from tests.channels.smsc import plain, twilio
 from tests.channels.smsc.node import over_smpp
-from tests.channels.smsc.wire import Answer
+from tests.channels.smsc.wire import PATIENT, SHORT, Answer
 from tests.house import free_port
 
 NUMBERS = ("+4915112345678", "+4915112345679", "+4315112345670")
+
+
+def timed(script: Mapping[str, str]) -> dict[str, float]:
+    """The time-out is set short where silence is what is tried."""
+    return {"timeout": SHORT if "silent" in script.values() else PATIENT}
 
 
 class OverGateways(Broadcasts):
@@ -65,7 +70,7 @@ class TestOverTwilio(OverGateways):
             "silent": Answer(silent=True),
         }
         script_ = {number: [answers[what]] for number, what in script.items()}
-        with twilio.over_twilio(script_) as (channel, there):
+        with twilio.over_twilio(script_, gateway=timed(script)) as (channel, there):
             yield Wire(channel, lambda: there.texts)
 
 
@@ -77,7 +82,7 @@ class TestOverPlainHttp(OverGateways):
     def there(self, script: Mapping[str, str]) -> Iterator[Wire]:
         answers = {"refuses": plain.said(202), "later": plain.said(500), "silent": Answer(silent=True)}
         script_ = {number: [answers[what]] for number, what in script.items()}
-        with plain.over_http(script_) as (channel, provider, _wire):
+        with plain.over_http(script_, **timed(script)) as (channel, provider, _wire):
             yield Wire(channel, lambda: provider.texts)
 
 
@@ -86,11 +91,11 @@ class TestOverSmpp(OverGateways):
     def gateway(self, url: str) -> dict[str, Any]:
         port = int(url.rpartition(":")[2])
         options = {"host": "127.0.0.1", "port": port, "system_id": "belfry", "password": "geheim-4"}
-        return {"kind": "smpp", **options, "sender": "Leipzig", "timeout": 1.0}
+        return {"kind": "smpp", **options, "sender": "Leipzig", "timeout": PATIENT}
 
     @contextmanager
     def there(self, script: Mapping[str, str]) -> Iterator[Wire]:
         words = {"refuses": "refused", "later": "throttled", "silent": "silent"}
         numbers = {number.lstrip("+"): [words[what]] * 3 for number, what in script.items()}
-        with over_smpp(numbers=numbers) as (channel, server):
+        with over_smpp(gateway=timed(script), numbers=numbers) as (channel, server):
             yield Wire(channel, lambda: server.texts)

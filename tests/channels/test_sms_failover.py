@@ -15,7 +15,7 @@ from channels.base import ChannelError, Outcome, Permanent, Recipient, Temporary
 from channels.city.sms import Sms, lines
 from tests.channels.broadcasting import SERVICE
 from tests.channels.smsc.twilio import TwilioAtTheWire, entry, refusal
-from tests.channels.smsc.wire import Answer, listening
+from tests.channels.smsc.wire import PATIENT, SHORT, Answer, listening
 from tests.house import free_port
 
 RENDERING = Rendering("sms", "de", {"text": "Rauch. Fenster zu. https://warnung.leipzig.example/alerts/k7f3x/"})
@@ -77,7 +77,9 @@ def gateways(
             twilio = Everybody(answer)
             twilio.wire = stack.enter_context(listening(twilio))
             there.append(twilio)
-            entries.append(entry(twilio.wire.url, name=f"way-{number}", **(options or {}).get(number, {})))
+            own = (options or {}).get(number, {})
+            timeout = SHORT if answer is not None and answer.silent else PATIENT
+            entries.append(entry(twilio.wire.url, **{"name": f"way-{number}", "timeout": timeout, **own}))
         channel = Sms("sms", gateways=entries, **{"slow_seconds": 30.0, **more})
         stack.callback(channel.close)
         yield Gateways(there, channel)
@@ -183,7 +185,7 @@ def test_one_text_that_every_gateway_stumbles_over_does_not_hold_up_the_others()
 
 def test_a_gateway_that_is_slow_but_alive_is_left_and_its_answers_still_count() -> None:
     slow = Answer(delay=0.6)
-    with gateways(None, None, slow_seconds=0.2, options={0: {"timeout": 10.0}}) as both:
+    with gateways(None, None, slow_seconds=0.2) as both:
         both.there[0].usual = slow
         people = many(40)
         states = both.send(people)
@@ -221,7 +223,7 @@ def test_it_comes_back_when_it_is_well_again_tried_by_one_text_alone() -> None:
 
 
 def test_while_one_text_tries_it_no_other_does() -> None:
-    with gateways(refusal(20500, 500), None) as both:
+    with gateways(refusal(20500, 500), None, options={0: {"timeout": SHORT}}) as both:
         first = both.there[0]
         both.send(many(10))
         before = both.counts()[0]

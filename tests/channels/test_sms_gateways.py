@@ -22,7 +22,7 @@ from channels.city.sms import Sms
 from tests.channels.contract import SECRET, notices
 from tests.channels.smsc import twilio
 from tests.channels.smsc.plain import CALLS, entry, over_http, said
-from tests.channels.smsc.wire import Answer, Asked, listening
+from tests.channels.smsc.wire import SHORT, Answer, Asked, listening
 
 ONE, TWO = Recipient(7, "+4915112345678"), Recipient(8, "+4915112345679")
 TEXT = 'Rauch & "Qualm" <überall>. https://warnung.leipzig.example/alerts/k7f3x/'
@@ -131,7 +131,7 @@ def test_the_id_is_kept_with_the_gateway_s_name() -> None:
     ],
 )
 def test_its_answers_mean_what_the_options_say(answer: Answer, state: object) -> None:
-    with over_http({ONE.address: [answer]}) as (channel, _provider, wire):
+    with over_http({ONE.address: [answer]}, timeout=SHORT) as (channel, _provider, wire):
         told = came(channel)
         assert len(wire.asked) == 1
     if isinstance(told, dict):

@@ -28,7 +28,7 @@ def described() -> Iterator[str]:
 
 
 def over(url: str, **options: Any) -> Sms:
-    return Sms("sms", address="https://warnung.leipzig.example", gateways=[entry(url, timeout=15.0, **options)])
+    return Sms("sms", address="https://warnung.leipzig.example", gateways=[entry(url, **options)])
 
 
 def sent(channel: Sms) -> list[Outcome]:

@@ -15,7 +15,7 @@ from channels.city.sms import Sms
 from channels.city.sms.text import GSM7, encoding, segments
 from tests.channels.smsc.node import bound, over_smpp, smsc
 from tests.channels.smsc.twilio import TwilioAtTheWire, entry
-from tests.channels.smsc.wire import listening
+from tests.channels.smsc.wire import SHORT, listening
 from tests.house import PATIENT
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_a_status_of_the_carrier_s_own_does_not_end_the_session() -> None:
 
 
 def test_a_later_part_waits_while_the_carrier_is_busy() -> None:
-    with over_smpp(gateway={"timeout": 10.0}, numbers={FIRST: ["", "throttled", ""]}) as (channel, server):
+    with over_smpp(numbers={FIRST: ["", "throttled", ""]}) as (channel, server):
         assert send(channel, text=LONG)[7].state == "accepted"
         assert server.texts[ONE.address] == LONG
 
@@ -128,7 +128,7 @@ def test_a_wrong_password_stops_the_channel() -> None:
 
 
 def test_no_answer_is_uncertain() -> None:
-    with over_smpp(numbers={FIRST: ["silent"]}) as (channel, server):
+    with over_smpp(gateway={"timeout": SHORT}, numbers={FIRST: ["silent"]}) as (channel, server):
         told = send(channel, ONE, TWO)
     assert [told[7].state, told[8].state] == ["uncertain", "accepted"]
     assert len(server.submitted) == 2

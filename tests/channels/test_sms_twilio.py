@@ -40,7 +40,7 @@ from tests.channels.smsc.twilio import (
     refusal,
     taken,
 )
-from tests.channels.smsc.wire import Answer
+from tests.channels.smsc.wire import SHORT, Answer
 
 ONE, TWO = Recipient(7, "+4915112345678"), Recipient(8, "+4915112345679")
 RENDERING = Rendering("sms", "de", {"text": "Rauch. Fenster zu. https://warnung.leipzig.example/alerts/k7f3x/"}, SLOTS)
@@ -220,12 +220,12 @@ def test_an_answer_that_nobody_foresaw_is_never_taken_for_accepted(answer: Answe
         Answer(drop=True),
         Answer(201, taken("SM1"), drip=0.05),
         Answer(201, taken("SM1"), {"Content-Length": "9000"}),
-        Answer(201, taken("SM1"), delay=1.5),
+        Answer(201, taken("SM1"), delay=2 * SHORT),
     ],
     ids=["time-out", "dropped", "byte by byte", "broken off", "late"],
 )
 def test_what_may_have_gone_out_is_uncertain_and_never_sent_again_by_itself(answer: Answer) -> None:
-    with over_twilio({ONE.address: [answer]}, usual=Answer()) as (channel, twilio):
+    with over_twilio({ONE.address: [answer]}, gateway={"timeout": SHORT}) as (channel, twilio):
         outcome = what_came(channel)
         if twilio.wire is not None and answer.headers:
             twilio.wire.hang_up()
@@ -292,7 +292,7 @@ def test_no_log_and_no_error_holds_a_number_a_text_or_a_secret(caplog: pytest.Lo
         refusal(21211, words=words), refusal(20003, 401, words=words), refusal(29999, words=words), refusal(20500, 500),
         Answer(201, words), Answer(drop=True), Answer(silent=True), Answer(201, taken("SM1")),
     ):  # fmt: skip
-        with over_twilio({ONE.address: [answer]}) as (channel, twilio):
+        with over_twilio({ONE.address: [answer]}, gateway={"timeout": SHORT}) as (channel, twilio):
             came = what_came(channel)
             told += [repr(came), repr(getattr(came, "__cause__", None)), repr(channel), repr(channel.gateways)]
             twilio.listing = refusal(20404, 404, words=words)
@@ -350,7 +350,7 @@ def test_when_twilio_can_not_tell_it_stays_uncertain(listing: Answer) -> None:
 
 def test_a_time_out_is_found_out_afterwards() -> None:
     """Twilio took it, its answer was lost."""
-    with over_twilio({ONE.address: [Answer(silent=True)]}) as (channel, twilio):
+    with over_twilio({ONE.address: [Answer(silent=True)]}, gateway={"timeout": SHORT}) as (channel, twilio):
         assert [one.state for one in send(channel, ONE, TWO)] == ["accepted", "uncertain"]
         twilio.kept.append(listed())
         assert {one.state for one in looked_up(channel, ONE, TWO).values()} == {"accepted"}
@@ -468,6 +468,6 @@ def test_a_probe_says_what_is_wrong(answer: Answer, kind: type[ChannelError]) ->
 def test_a_code_that_may_have_gone_out_says_so() -> None:
     from tests.channels.broadcasting import SERVICE as TEXT
 
-    with over_twilio({ONE.address: [Answer(silent=True)]}) as (channel, _twilio):
+    with over_twilio({ONE.address: [Answer(silent=True)]}, gateway={"timeout": SHORT}) as (channel, _twilio):
         with pytest.raises(Uncertain):
             channel.tell(TEXT, ONE)

@@ -100,8 +100,14 @@ def _end(pid: int, loop: asyncio.AbstractEventLoop, thread: threading.Thread, he
 
     async def close() -> None:
         await asyncio.wait([asyncio.ensure_future(one.close()) for one in held], timeout=ENDING)
+        # what a library leaves behind, and what another thread still sends
+        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=ENDING)
 
-    asyncio.run_coroutine_threadsafe(close(), loop).result(2 * ENDING)
+    asyncio.run_coroutine_threadsafe(close(), loop).result(3 * ENDING)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(ENDING)
     loop.close()

@@ -18,6 +18,8 @@ from typing import Any
 from channels.city.sms import Sms
 from tests.house import PATIENT, free_port
 
+from . import wire
+
 TESTS = Path(__file__).resolve().parents[2]
 PRISM = TESTS / "prism"
 SPEC = PRISM / "node_modules/@twilio/cli-core/src/services/twilio-api/twilio_api_v2010.json"
@@ -29,8 +31,10 @@ class Smsc:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.told: list[dict[str, Any]] = []
         self._process = process
+        self._asked = 0
         self._more = threading.Condition()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.reader = threading.Thread(target=self._listen, daemon=True)
+        self.reader.start()
         self.port = int(self.until("listening")[0]["port"])
 
     def _listen(self) -> None:
@@ -41,14 +45,24 @@ class Smsc:
                 self._more.notify_all()
 
     def of(self, event: str) -> list[dict[str, Any]]:
-        return [one for one in self.told if one["event"] == event]
+        """All of an event up to now: it is asked for, or what it told might still be in the pipe."""
+        if self._process.poll() is None:
+            assert self._process.stdin is not None
+            self._asked += 1
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+            self.until("so far", self._asked)
+        return self._of(event)
 
     def until(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         """All of an event, once there are so many."""
         with self._more:
-            if not self._more.wait_for(lambda: len(self.of(event)) >= count, PATIENT):
-                raise AssertionError(f"{event}: {len(self.of(event))} instead of {count}: {self.told}")
-        return self.of(event)
+            if not self._more.wait_for(lambda: len(self._of(event)) >= count, PATIENT):
+                raise AssertionError(f"{event}: {len(self._of(event))} instead of {count}: {self.told}")
+        return self._of(event)
+
+    def _of(self, event: str) -> list[dict[str, Any]]:
+        return [one for one in self.told if one["event"] == event]
 
     @property
     def texts(self) -> dict[str, str]:
@@ -65,16 +79,18 @@ def smsc(**script: Any) -> Iterator[Smsc]:
     """An SMSC of the test's own; ``script`` as in smsc.js, numbers without the plus."""
     command = [node("node"), str(Path(__file__).with_name("smsc.js")), json.dumps(script)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        server = Smsc(process)
         try:
-            yield Smsc(process)
+            yield server
         finally:
             process.kill()
+            server.reader.join()
 
 
 def bound(server: Smsc, **options: Any) -> dict[str, Any]:
     """A gateway of ``channels.toml`` that leads there."""
     usual = {"kind": "smpp", "host": "127.0.0.1", "port": server.port, "system_id": "belfry", "password": "geheim-4"}
-    return {**usual, "sender": "Leipzig", "timeout": 1.0, **options}
+    return {**usual, "sender": "Leipzig", "timeout": wire.PATIENT, **options}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from channels.city.sms import Sms
 
-from .wire import Answer, Asked, Wire, listening
+from .wire import PATIENT, Answer, Asked, Wire, listening
 
 CALLS = {"secret": "ein-langes-geheimnis", "header": "X-Signature"}
 
@@ -42,7 +42,7 @@ def entry(url: str, **options: Any) -> dict[str, Any]:
         "accepted": [100],
         "meanings": {"202": "gone", "305": "later", "401": "misset", "500": "busy"},
         "callbacks": CALLS,
-        "timeout": 1.0,
+        "timeout": PATIENT,
     }
     return {**usual, **options}
 

@@ -45,7 +45,6 @@ const server = smpp.createServer((session) => {
     if (words === "unbind") session.send(new smpp.PDU("unbind"));
     if (words in STATUS) return session.send(pdu.response({ command_status: STATUS[words] }));
     const id = String(next++);
-    session.send(pdu.response({ message_id: id }));
     const udh = pdu.short_message && pdu.short_message.udh && pdu.short_message.udh[0];
     if (udh) {
       const [reference, count, number] = [udh[2], udh[3], udh[4]];
@@ -53,6 +52,7 @@ const server = smpp.createServer((session) => {
       found[number - 1] = text(pdu);
       if (found.filter(() => true).length === count) tell("whole", { to, text: found.join("") });
     } else tell("whole", { to, text: text(pdu) });
+    session.send(pdu.response({ message_id: id }));
     const state = (given.receipts || {})[to];
     if (state && pdu.registered_delivery) receipt(session, to, id, state);
     if ((given.odd || []).includes(to)) {
@@ -64,4 +64,4 @@ const server = smpp.createServer((session) => {
   });
 });
 server.listen(given.port || 0, "127.0.0.1", () => tell("listening", { port: server.address().port }));
-process.stdin.on("end", () => process.exit(0)).resume();
+process.stdin.on("data", () => tell("so far")).on("end", () => process.exit(0));

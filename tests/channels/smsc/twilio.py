@@ -10,7 +10,7 @@ from typing import Any
 
 from channels.city.sms import Sms
 
-from .wire import Answer, Asked, Wire, listening
+from .wire import PATIENT, Answer, Asked, Wire, listening
 
 ACCOUNT = "AC" + "0" * 32
 KEY = "SK" + "1" * 32
@@ -78,7 +78,7 @@ class TwilioAtTheWire:
 def entry(url: str, **options: Any) -> dict[str, Any]:
     """A gateway of ``channels.toml`` that leads to the server at ``url``."""
     usual = {"kind": "twilio", "account_sid": ACCOUNT, "key_sid": KEY, "key_secret": SECRET, "auth_token": TOKEN}
-    return {**usual, "messaging_service_sid": SERVICE, "base_url": url, "timeout": 1.0, **options}
+    return {**usual, "messaging_service_sid": SERVICE, "base_url": url, "timeout": PATIENT, **options}
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 HOST = "127.0.0.1"
+PATIENT, SHORT = 15.0, 1.5
+"""Seconds of a gateway's time-out: so long that a busy machine decides nothing, and where silence is what is tried."""
 
 
 @dataclass(frozen=True)
