@@ -12,6 +12,7 @@ from django.utils import timezone
 from alerts.models import Message, ReleasePlan
 
 from . import registry
+from .base import Broadcaster
 from .models import Batch, Delivery, Recipient, State
 
 
@@ -99,6 +100,11 @@ def pace(delivery: Delivery, people: Counts) -> Pace | None:
     return Pace(rate, people.owed / rate if running and rate > 0 else None)
 
 
+def to_subscribers(channel: str) -> bool:
+    """Whether a channel sends to each subscriber; a removed one tells nothing any more."""
+    return registry.configured(channel) and isinstance(registry.channel(channel), Broadcaster)
+
+
 def progress(message_id: int) -> list[dict[str, Any]]:
     """What each channel did for a message so far (``alerts.ports.Progress``): the gate's channels first.
 
@@ -127,7 +133,7 @@ def progress(message_id: int) -> list[dict[str, Any]]:
             "due_at": row.due_at,
             "posts": list(row.posts.all()),
             "attempts": list(row.attempts.all()),
-            "people": people.get(row.pk),
+            "people": people.get(row.pk, Counts() if to_subscribers(row.channel) else None),
             "pace": pace(row, people[row.pk]) if row.pk in people else None,
         }
         for row in rows

@@ -114,6 +114,10 @@ class TestSubscribers:
         assert "in der Sekunde" not in body
         assert "Push: 2</b>" in body, "two were not reached, for one reason"
 
+    def test_that_nobody_has_subscribed_is_said(self, page_of: Browser, bert: User, message: Message) -> None:
+        work(message)
+        assert "kein Abo" in page(page_of(bert), message)
+
     def test_the_page_asks_the_database_as_often_for_many_as_for_few(
         self, page_of: Browser, bert: User, crowd: Delivery, django_assert_max_num_queries: Any
     ) -> None:
