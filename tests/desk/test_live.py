@@ -114,7 +114,12 @@ class TestSubscribers:
         assert "in der Sekunde" not in body
         assert "Push: 2</b>" in body, "two were not reached, for one reason"
 
-    def test_that_nobody_has_subscribed_is_said(self, page_of: Browser, bert: User, message: Message) -> None:
+    def test_that_nobody_has_subscribed_is_said(self, page_of: Browser, anna: User, bert: User, settings: Any) -> None:
+        settings.CHANNELS = {
+            **settings.CHANNELS,
+            "crowd": {"adapter": "tests.channels.fakes.Crowd", "rehearsal": False},
+        }
+        message = city.released(anna, bert)
         work(message)
         assert "kein Abo" in page(page_of(bert), message)
 
