@@ -196,6 +196,15 @@ def test_one_session_serves_many_texts_and_is_ended_politely() -> None:
     assert len(server.submitted) == 200
 
 
+def test_a_session_that_nobody_uses_is_ended_and_a_new_one_bound_when_needed() -> None:
+    """A web process that once sent a code must not keep the carrier from the worker."""
+    with over_smpp(gateway={"idle": 0.2}) as (channel, server):
+        assert send(channel)[7].state == "accepted"
+        server.until("unbind")
+        assert send(channel, TWO)[8].state == "accepted"
+        assert len(server.of("bind")) == 2
+
+
 # What comes over the session
 
 

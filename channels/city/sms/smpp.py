@@ -55,8 +55,9 @@ class Smpp(Gateway):
 
     ``in_flight`` is the window that the carrier allows. ``payload``: a long text goes as one
     message_payload instead of parts. ``receipts``: ask for them; they are read while the session of this
-    process stands (``arrived``), and lost to it afterwards. SMPP itself is not encrypted: reach the
-    carrier over its VPN or a TLS tunnel.
+    process stands (``arrived``), and lost to it afterwards. It is ended after ``idle`` seconds without a
+    text: carriers allow few of them at once. SMPP itself is not encrypted: reach the carrier over its VPN
+    or a TLS tunnel.
     """
 
     kind = "smpp"
@@ -73,6 +74,7 @@ class Smpp(Gateway):
         system_type: str = "",
         payload: bool = False,
         receipts: bool = True,
+        idle: float = 30.0,
         in_flight: int = 10,
         **common: Any,
     ) -> None:
@@ -89,6 +91,10 @@ class Smpp(Gateway):
         self._sender = _address(sender)
         self._payload = payload
         self._receipts = receipts
+        self._idle = idle
+        self._used = 0.0
+        self._under_way = 0
+        self._watch: asyncio.Task[None] | None = None
         self._references = cycle(range(256))
         self._session: Session | None = None
         self._binding = asyncio.Lock()
@@ -98,12 +104,16 @@ class Smpp(Gateway):
     async def submit(self, sms: Text, to: Recipient) -> str:
         session = await self._bound()
         remote_id = ""
+        self._under_way += 1
         try:
             async with asyncio.timeout(self.timeout):
                 for part in self._parts(sms, to):
                     remote_id = await _hand(session, part, first=not remote_id)
         except TimeoutError:
             raise Uncertain(_("SMPP: no answer in time")) from None
+        finally:
+            self._under_way -= 1
+            self._used = time.monotonic()
         return f"{self.name}:{remote_id}"
 
     def _parts(self, sms: Text, to: Recipient) -> list[SubmitSm]:
@@ -144,7 +154,18 @@ class Smpp(Gateway):
             except ChannelError as error:
                 self._failure = (time.monotonic(), error)
                 raise
+            self._used = time.monotonic()
+            self._watch = asyncio.create_task(self._end_when_idle(self._session))
             return self._session
+
+    async def _end_when_idle(self, session: Session) -> None:
+        while session is self._session and not session.lost:
+            async with self._binding:  # or somebody might just be given it
+                left = self._used + self._idle - time.monotonic()
+                if left <= 0 and not self._under_way:
+                    await self._hang_up()
+                    return
+            await asyncio.sleep(max(left, self._idle / 10))
 
     async def _new(self) -> Session:
         await self._hang_up()
@@ -167,6 +188,9 @@ class Smpp(Gateway):
             await session.close()
 
     async def close(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
         await self._hang_up()
         self._binding = asyncio.Lock()  # a lock belongs to its loop
 
