@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 BUDGET = 5.0
 """Seconds of a round that upkeep spends on what no worker took."""
+MOST = 120.0
+"""Seconds of one job: an SMS gateway with a low limit takes longer for a batch than RQ lets a job run."""
 LOOK = 0.2
 """Seconds between two looks whether more urgent work waits."""
 SLICE = 1.0
@@ -151,10 +153,10 @@ def ring_batches(waiting: Iterable[Batch]) -> None:
         batches.rung(told)
 
 
-def send_batch(batch_id: int, most: float | None = None) -> None:
+def send_batch(batch_id: int, most: float = MOST) -> None:
     """Send one batch checkpoint by checkpoint, if nobody else has it; give way where more urgent work waits.
 
-    ``most`` seconds, then it lets go between two checkpoints, whoever waits.
+    After ``most`` seconds it lets go between two checkpoints and is rung anew, whoever waits.
     """
     batch = Batch.objects.select_related("delivery__message__alert").get(pk=batch_id)
     name = batch.delivery.channel
@@ -175,7 +177,7 @@ def send_batch(batch_id: int, most: float | None = None) -> None:
         ring_batches(batches.next_in_turn(name))
 
 
-def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float | None) -> None:
+def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float) -> None:
     """The checkpoints of a claimed batch, until it ends, gives way or fails."""
     started = time.monotonic()
     looked = 0.0
@@ -189,7 +191,7 @@ def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float | No
                 words = _("A newer message took its place.")
                 batches.settle(batch, token, state=State.SUPERSEDED, words=words)
                 return
-            over = most is not None and now - started > most
+            over = now - started > most
             if not over and now - looked < LOOK:
                 continue
             looked = now

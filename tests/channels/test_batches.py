@@ -486,3 +486,16 @@ def test_while_something_goes_out_nothing_is_made_ahead(message: Message) -> Non
     planned(message)
     jobs.prepare()
     assert not Prepared.objects.exists()
+
+
+def test_a_batch_that_takes_long_is_carried_by_one_job_after_another(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = planned(message, "once", german=25, english=0)
+    batch = Batch.objects.get(delivery=delivery)
+    _rung.clear()
+    jobs.send_batch(batch.pk, most=0.0)
+    assert len(to("once")) == 10
+    assert [rung.pk for rung in _rung] == [batch.pk]
+    carry(delivery)
+    assert tally_of(delivery)["accepted"] == 25
