@@ -106,8 +106,11 @@ def try_reply(address: str, typed: str) -> Subscription | None:
 
 def confirm(row: int) -> Subscription:
     """Write the subscription that a sign-up asks for, and forget all sign-ups of its address. Raises Gone, Unfit."""
+    asked = find(row)
     with transaction.atomic():
-        sign_up = SignUp.objects.select_for_update().filter(pk=row).first()
+        # all of its address, always in the same order: of several at once, the others wait and then find none
+        waiting = SignUp.objects.select_for_update().filter(way=asked.way, lookup=asked.lookup).order_by("pk")
+        sign_up = next((one for one in waiting if one.pk == row), None)
         if sign_up is None or sign_up.created_at <= timezone.now() - HOLDS[Way(sign_up.way)]:
             raise Gone
         subscription = wishes.save(sign_up.way, address_of(sign_up), wishes_of(sign_up))

@@ -101,19 +101,23 @@ def broken_off(
 
 
 def killed(belfry: House) -> Callable[[], None]:
-    """Kill the only worker and start another; its lease is over at once, as it would be a minute later."""
+    """Kill the only sender and start another; its lease is over at once, as it would be a minute later."""
+    belfry.worker("site")
     worker = belfry.worker("city-urgent", "city")
 
     def breaks() -> None:
         kill(worker)
         belfry.act("minute_later")
+        belfry.upkeep()
         belfry.worker("city-urgent", "city")
 
     return breaks
 
 
 def emptied(belfry: House) -> Callable[[], object]:
-    belfry.worker("city-urgent", "city")
+    for queues in (["site"], ["city-urgent", "city"]):
+        belfry.worker(*queues)
+    belfry.upkeep()
     return lambda: redis.Redis(port=belfry.redis_port).flushall()
 
 
@@ -124,7 +128,6 @@ def test_pushes_lose_nobody(tmp_path: Path, how: Callable[[House], Callable[[], 
         house(tmp_path / "house", SITE + push_toml(service), **QUICK) as belfry,
     ):
         belfry.redis_start()
-        belfry.upkeep()
         belfry.act("residents", "push", str(PUSHES), f"{service.origin}/push/")
         told = broken_off(belfry, "webpush", "Extreme", lambda: len(service.taken), 700, how(belfry))
         times = Counter(push.path for push in service.taken)
@@ -142,7 +145,6 @@ def test_mails_lose_nobody_and_a_second_copy_is_known_by_its_id(
         toml = f'[email]\nadapter = "channels.city.email.Email"\nrehearsal = false\nurl = "smtp://127.0.0.1:{port}"\n'
         with house(tmp_path / "house", SITE + toml, **QUICK) as belfry:
             belfry.redis_start()
-            belfry.upkeep()
             belfry.act("residents", "email", str(MAILS))
             told = broken_off(belfry, "email", "Extreme", lambda: len(server.taken), 700, how(belfry))
         times = Counter(mail.recipient for mail in server.taken)
@@ -157,7 +159,6 @@ def test_mails_lose_nobody_and_a_second_copy_is_known_by_its_id(
 def test_sms_repeat_none_whose_outcome_was_known(tmp_path: Path, gateway: Gateway, severity: str) -> None:
     with house(tmp_path / "house", SITE + gateway.toml, **QUICK) as belfry:
         belfry.redis_start()
-        belfry.upkeep()
         belfry.act("residents", "sms", str(TEXTS))
         known: set[str] = set()
         breaks = killed(belfry)
@@ -185,7 +186,6 @@ def test_sms_repeat_none_whose_outcome_was_known(tmp_path: Path, gateway: Gatewa
 def test_sms_go_on_where_redis_was_emptied(tmp_path: Path, gateway: Gateway) -> None:
     with house(tmp_path / "house", SITE + gateway.toml, **QUICK) as belfry:
         belfry.redis_start()
-        belfry.upkeep()
         belfry.act("residents", "sms", str(TEXTS))
         told = broken_off(belfry, "sms", "Extreme", lambda: len(gateway.answered), 80, emptied(belfry))
     assert Counter(gateway.given) == Counter(all_numbers())
