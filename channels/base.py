@@ -197,6 +197,10 @@ class Broadcaster(Channel):
         surely has not) or uncertain (it can't tell, as here)."""
         return [Outcome(recipient.id, "uncertain") for recipient in recipients]
 
+    def arrived(self) -> Sequence[Receipt | Reply]:
+        """What came over the channel's own connections (an SMPP session's) since last asked."""
+        return []
+
     def receive(self, inbound: Inbound) -> Iterable[Receipt | Reply]:
         """What a provider's call says (a receipt, a bounce, a resident's answer). Raises Forged, ValueError."""
         raise Forged(self.name)

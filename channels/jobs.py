@@ -25,7 +25,7 @@ from . import batches, fanout, hold, registry
 from .base import Broadcaster, Outcome, Permanent, Publisher, Recipient, Temporary, Uncertain
 from .base import Post as Out
 from .models import Attempt, Batch, Delivery, Post, State
-from .subscriptions import matching, prepared, tokens
+from .subscriptions import hooks, matching, prepared, tokens
 
 log = logging.getLogger(__name__)
 
@@ -186,6 +186,7 @@ def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float) -> 
         if batch.again and not channel.idempotent and not _look_up(channel, batch, rendering, token):
             return
         while _next_checkpoint(channel, batch, rendering, token):
+            hooks.take(channel.name, channel.way, channel.arrived())
             now = time.monotonic()
             if batches.overtaken(batch):
                 words = _("A newer message took its place.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -52,11 +53,16 @@ def hook(request: HttpRequest, channel: str) -> HttpResponse:
     except ValueError as error:
         log.warning("%s: a call of the provider can't be read: %s", channel, type(error).__name__)
         return HttpResponse(status=400)
+    take(channel, adapter.way, told)
+    return HttpResponse(status=204)
+
+
+def take(channel: str, way: str, told: Sequence[Receipt | Reply]) -> None:
+    """Write receipts and do what residents answered; the same may be told twice."""
     receipts.take(channel, [one for one in told if isinstance(one, Receipt)])
     for one in told:
         if isinstance(one, Reply):
-            _answer(adapter.way, one)
-    return HttpResponse(status=204)
+            _answer(way, one)
 
 
 def _answer(way: str, reply: Reply) -> None:

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from alerts.models import Message
 from alerts.terms import Kind
 from channels import batches, fanout, hold, jobs, registry, tally
-from channels.base import Broadcaster, Outcome, Permanent, Temporary, Uncertain
+from channels.base import Broadcaster, Outcome, Permanent, Receipt, Reply, Temporary, Uncertain
 from channels.models import Batch, Delivery, Prepared, Recipient, State, Subscription
 from channels.subscriptions import sealing
 from tests import city
@@ -499,3 +499,15 @@ def test_a_batch_that_takes_long_is_carried_by_one_job_after_another(
     assert [rung.pk for rung in _rung] == [batch.pk]
     carry(delivery)
     assert tally_of(delivery)["accepted"] == 25
+
+
+def test_what_came_over_the_channels_own_connection_is_taken_in(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = planned(message, "once", german=12, english=0)
+    row = row_of("once-de-0")
+    told = [[Receipt("delivered", recipient=row.pk), Reply("once-de-1", "STOP")]]
+    monkeypatch.setattr(fakes.CrowdOnce, "arrived", lambda _self: told.pop() if told else [], raising=False)
+    carry(delivery)
+    assert row_of("once-de-0").state == Recipient.State.DELIVERED
+    assert not Subscription.objects.filter(lookup=sealing.lookup("sms", "once-de-1")).exists()

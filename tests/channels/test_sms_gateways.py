@@ -351,9 +351,7 @@ def test_words_for_officers_come_in_the_language_that_is_active() -> None:
     with over_http({ONE.address: [said(999)], TWO.address: [said(999)]}) as (channel, _provider, _wire):
         with translation.override("de"):
             [outcome] = channel.send(RENDERING, [ONE], key="k")
-            assert outcome.words == translation.gettext("{name} did not take it (code {code}).").format(
-                name="http", code=999
-            )
+            assert outcome.words == "http hat sie nicht angenommen (Code 999)."
         with translation.override("en"):
             [outcome] = channel.send(RENDERING, [TWO], key="k")
             assert outcome.words == "http did not take it (code 999)."

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from django.utils import translation
+
 T = TypeVar("T")
 ENDING = 5.0
 """Seconds that ending a loop, or what runs in it, may take."""
@@ -35,7 +37,7 @@ class Aside:
 
     def ask(self, what: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine that bounds its own time."""
-        return asyncio.run_coroutine_threadsafe(what, self._running()).result()
+        return asyncio.run_coroutine_threadsafe(_spoken(what, translation.get_language()), self._running()).result()
 
     def stream(self, work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> Generator[T, None, None]:
         """What ``work`` hands to the function it is given, as it comes; then raises what ``work`` raised.
@@ -66,7 +68,7 @@ class Aside:
                     hand_over()
                 told.put([])
 
-        running = asyncio.run_coroutine_threadsafe(whole(), loop)
+        running = asyncio.run_coroutine_threadsafe(_spoken(whole(), translation.get_language()), loop)
         try:
             while found := told.get():
                 yield from found
@@ -92,6 +94,12 @@ class Aside:
                 thread.start()
                 self._end = weakref.finalize(self, _end, self._pid, self._loop, thread, self._held)
             return self._loop
+
+
+async def _spoken(what: Coroutine[Any, Any, T], language: str | None) -> T:
+    """A coroutine in the language of its caller, which the loop's thread does not have by itself."""
+    with translation.override(language):
+        return await what
 
 
 def _end(pid: int, loop: asyncio.AbstractEventLoop, thread: threading.Thread, held: Sequence[Held]) -> None:
