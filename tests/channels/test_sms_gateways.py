@@ -357,6 +357,19 @@ def test_words_for_officers_come_in_the_language_that_is_active() -> None:
             assert outcome.words == "http did not take it (code 999)."
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("de", "http: keine Antwort in der Zeit"), ("en", "http: no answer in time")]
+)
+def test_a_failure_that_a_library_reports_is_told_in_it_too(language: str, words: str) -> None:
+    """The connection was opened for somebody else, who speaks another language."""
+    with over_http({TWO.address: [Answer(silent=True)]}, timeout=SHORT) as (channel, _provider, _wire):
+        with translation.override("en" if language == "de" else "de"):
+            list(channel.send(RENDERING, [ONE], key="k"))
+        with translation.override(language):
+            [outcome] = channel.send(RENDERING, [TWO], key="k")
+    assert outcome.words == words
+
+
 def test_a_forked_process_sends_over_connections_of_its_own() -> None:
     """RQ forks for each job: whoever has sent before must not be disturbed by its children."""
     with over_http() as (channel, provider, wire):

@@ -39,9 +39,9 @@ STOPPING = 2.0
 
 @dataclass(eq=False, slots=True)
 class Asked:
-    """A request and its answer to come; ``sent`` once it is on its way."""
+    """A request and its answer to come, None where the session is lost; ``sent`` once it is on its way."""
 
-    answer: asyncio.Future[SubmitSmResp | GenericNack]
+    answer: asyncio.Future[SubmitSmResp | GenericNack | None]
     sent: bool = False
 
 
@@ -88,7 +88,11 @@ class Session:
         self._asked[message.log_id] = asked
         try:
             await self._esme.broker.enqueue(message)
-            return await asked.answer
+            answer = await asked.answer
+            if answer is None:
+                words = _("SMPP: the session was lost")
+                raise Uncertain(words) if asked.sent else Temporary(words)
+            return answer
         finally:
             self._asked.pop(message.log_id, None)
 
@@ -106,19 +110,14 @@ class Session:
         """It could not be put on its way; whether a part of it was written, nobody knows."""
         asked = self._asked.get(message.log_id) if isinstance(message, SubmitSm) else None
         if asked is not None and not asked.answer.done():
-            asked.answer.set_exception(self._loss(asked))
+            asked.answer.set_result(None)
 
     def end(self) -> None:
         """The session is lost: whoever waits learns it."""
         self.lost = True
         for asked in self._asked.values():
             if not asked.answer.done():
-                asked.answer.set_exception(self._loss(asked))
-
-    @staticmethod
-    def _loss(asked: Asked) -> Temporary | Uncertain:
-        words = _("SMPP: the session was lost")
-        return Uncertain(words) if asked.sent else Temporary(words)
+                asked.answer.set_result(None)
 
     async def close(self) -> None:
         """Unbind and disconnect."""

@@ -24,11 +24,14 @@ CONNECT = 5.0
 
 
 class Asked:
-    """A request under way. ``begun`` once libcurl has taken of its body: from then on it may have gone out."""
+    """A request under way; its ``answer`` is libcurl's code where it failed.
+
+    ``begun`` once libcurl has taken of its body: from then on it may have gone out.
+    """
 
     __slots__ = ("answer", "begun", "body", "harmless", "head", "said", "size")
 
-    def __init__(self, body: bytes, harmless: bool, answer: asyncio.Future[None]) -> None:
+    def __init__(self, body: bytes, harmless: bool, answer: asyncio.Future[int | None]) -> None:
         self.answer = answer
         self.harmless = harmless
         self.size = len(body)
@@ -96,7 +99,9 @@ class Wire:
         self.under_way[curl] = asked
         self.multi.add_handle(curl)
         try:
-            await asked.answer
+            if (code := await asked.answer) is not None:
+                # here, not in libcurl's own callbacks: they speak no caller's language
+                raise self._meaning(curl, asked, code)
             status = int(curl.getinfo(pycurl.RESPONSE_CODE))
         finally:
             if self.under_way.pop(curl, None) is not None:
@@ -107,7 +112,7 @@ class Wire:
     async def close(self) -> None:
         """End all connections."""
         for curl in list(self.under_way):
-            self._end(curl, Uncertain(_("{what}: connection broken off").format(what=self.what)))
+            self._end(curl, pycurl.E_ABORTED_BY_CALLBACK)
         if self._timer is not None:
             self._timer.cancel()
         for descriptor in list(self._watched):
@@ -171,19 +176,15 @@ class Wire:
             for curl in done:
                 self._end(curl, None)
             for curl, code, _words in failed:
-                self._end(curl, self._meaning(curl, self.under_way[curl], code))
+                self._end(curl, code)
             if not left:
                 return
 
-    def _end(self, curl: pycurl.Curl, error: Exception | None) -> None:
+    def _end(self, curl: pycurl.Curl, code: int | None) -> None:
         asked = self.under_way.pop(curl)
         self.multi.remove_handle(curl)
-        if asked.answer.done():
-            return
-        if error is None:
-            asked.answer.set_result(None)
-        else:
-            asked.answer.set_exception(error)
+        if not asked.answer.done():
+            asked.answer.set_result(code)
 
     def _meaning(self, curl: pycurl.Curl, asked: Asked, code: int) -> Temporary | Uncertain:
         """Whether it may have gone out: not before libcurl took of its body, or sent what has none."""
