@@ -130,7 +130,7 @@ def test_the_first_screen_of_a_phone_says_how_bad_what_where_and_as_of_when(city
         page.goto(city.address + city.pages["live"])
         for words in ("Extreme Gefahr", "Verlassen Sie sofort das Gebiet", "Betroffen:", "Stand:", "Tun Sie jetzt das"):
             box = page.get_by_text(words).first.bounding_box()
-            assert box
+            assert box, words
             assert box["y"] + box["height"] < 844, words
         assert page.get_by_text("abgelaufen").first.is_hidden()
 
