@@ -71,11 +71,17 @@ class Application:
 
 
 class Public:
-    """``address`` of the folder; ``down`` takes it from the network, as a failing mast does."""
+    """``address`` of the folder; ``down`` takes it from the network, as a failing mast does.
+
+    While ``hold`` is cleared every answer waits; while it is ``broken``, none is any good.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.application = Application()
+        self.hold = threading.Event()
+        self.hold.set()
+        self.broken = False
         self.port = 0
         self.server: WSGIServer | None = None
         self.up()
@@ -85,10 +91,27 @@ class Public:
         return f"http://127.0.0.1:{self.port}"
 
     def up(self) -> None:
-        serve = Serve(self.application, public=self.folder, static=self.folder, application_prefixes=["/s/", "/desk/"])  # type: ignore[arg-type]
-        self.server = make_server("127.0.0.1", self.port, serve, server_class=Threaded, handler_class=Silent)  # type: ignore[arg-type]
+        self.serve = Serve(
+            self.application,  # type: ignore[arg-type]
+            public=self.folder,
+            static=self.folder,
+            application_prefixes=["/s/", "/desk/"],
+        )
+        self.server = make_server("127.0.0.1", self.port, self.answer, server_class=Threaded, handler_class=Silent)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.hold.wait(60)
+        if self.broken:
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"no"]
+
+        def at_once(status: str, headers: list[tuple[str, str]]) -> Any:
+            # for 20 s a browser would answer out of its own cache, and the tests would have to wait
+            return start_response(status, [(name, value.replace("max-age=20", "max-age=0")) for name, value in headers])
+
+        return self.serve(environ, at_once)
 
     def down(self) -> None:
         if self.server:
@@ -103,4 +126,5 @@ def public(folder: Path) -> Iterator[Public]:
     try:
         yield served
     finally:
+        served.hold.set()
         served.down()
