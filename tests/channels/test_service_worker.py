@@ -92,7 +92,7 @@ class Device:
             "ServiceWorker.deliverPushMessage",
             {"origin": self.served.address, "registrationId": self.registration, "data": data},
         )
-        self.until(lambda: worker(self.page.context).evaluate("self.shown"), self.count.__eq__)
+        self.until(lambda: worker(self.page.context).evaluate("self.shown"), lambda shown: shown == self.count)
 
     def say(self, **notification: Any) -> None:
         self.push(json.dumps({"web_push": 8030, "notification": notification}))
@@ -183,7 +183,10 @@ def phone(served: Public, locale: str) -> Iterator[Device]:
         page.evaluate("navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready)")
         device = Device(served, page, pushes, "")
         # it takes over while it is still being activated, and DevTools drop a push until that is done
-        device.until(lambda: page.evaluate("(navigator.serviceWorker.controller || {}).state"), "activated".__eq__)
+        device.until(
+            lambda: page.evaluate("(navigator.serviceWorker.controller || {}).state"),
+            lambda state: state == "activated",
+        )
         device.until(lambda: known)
         worker(context).evaluate(COUNT)
         device.registration = known[0]
