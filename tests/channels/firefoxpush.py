@@ -91,7 +91,7 @@ class FirefoxPush:
         return web.Response(status=201)
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
-        self._browser = talk = web.WebSocketResponse()
+        self._browser = talk = web.WebSocketResponse(protocols=["push-notification"])
         await talk.prepare(request)
         async for said in talk:
             if said.type != WSMsgType.TEXT:
@@ -103,7 +103,7 @@ class FirefoxPush:
                 uaid = message.get("uaid") or uuid4().hex
                 await talk.send_json({"messageType": kind, "uaid": uaid, "status": 200, "use_webpush": True})
             elif kind == "register":
-                self.registered.append(message["key"])
+                self.registered.append(message["key"].rstrip("="))
                 endpoint = f"https://{HOST}:{self.port}/push/{channel}"
                 await talk.send_json(
                     {"messageType": kind, "channelID": channel, "status": 200, "pushEndpoint": endpoint}
@@ -140,4 +140,8 @@ def firefox(service: FirefoxPush) -> Iterator[Marionette]:
         marionette.start_session()
         yield marionette
     finally:
+        profile = marionette.instance.profile
         marionette.cleanup()
+        # else it cleans up while Python itself is ending, and fails
+        profile.cleanup()
+        profile.restore = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -24,7 +25,27 @@ PAGE = HEAD + "<h1>The application</h1></html>"
 
 
 class Threaded(ThreadingMixIn, WSGIServer):
+    """Ends its connections with itself: those too that a browser has opened in advance."""
+
     daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self.open: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        for connection in list(self.open):
+            with suppress(OSError):  # the browser was quicker
+                connection.shutdown(socket.SHUT_RDWR)
+        super().server_close()
 
 
 class Silent(WSGIRequestHandler):

@@ -69,7 +69,7 @@ def subscribed(browser: Marionette, served: Public) -> Recipient:
     browser.find_element(By.ID, "way-push").click()
     browser.find_element(By.CSS_SELECTOR, "input[name=area][value=city]").click()
     browser.find_element(By.ID, "go").click()
-    until(lambda: browser.get_url(), lambda url: url == f"{served.address}/s/manage/word/")
+    until(browser.get_url, lambda url: url == f"{served.address}/s/manage/word/")
     (asked,) = [one for one in served.application.asked if one.path == "/s/push/"]
     assert asked.json["area"] == ["city"]
     assert "Cookie" not in asked.headers
@@ -152,7 +152,7 @@ def test_firefox_subscribes_is_warned_and_leads_to_the_page(
             browser.switch_to_window(
                 next(one for one in browser.window_handles if one != browser.current_window_handle)
             )
-            until(lambda: browser.get_url(), lambda url: url == page)
+            until(browser.get_url, lambda url: url == page)
 
             # who leaves is gone from the push service too
             left = f'{HEAD}<script src="{app.Look.now().subscribe}" defer></script><p data-push-left>Gone.</p></html>'
