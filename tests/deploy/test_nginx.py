@@ -99,6 +99,10 @@ class Desk(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(said.encode())
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def log_message(self, *_args: Any) -> None:
         pass
 
@@ -150,11 +154,20 @@ class Site:
         return [program(), "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf"), *more]
 
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        return self.ask("GET", path, None, headers)
+
+    def post(self, path: str, body: bytes) -> int:
+        return self.ask("POST", path, body, {})[0]
+
+    def ask(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, dict[str, str], bytes]:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         wire = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=10)
         try:
-            wire.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            wire.request(method, path, body=body, headers=named)
             answer = wire.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
@@ -284,6 +297,36 @@ def test_the_desk_is_told_who_asks_and_keeps_its_own_headers(site: Site) -> None
 def test_too_many_log_ins_are_refused_and_public_pages_never(site: Site) -> None:
     assert 429 in {site.get("/desk/login/")[0] for _try in range(30)}
     assert {site.get("/")[0] for _try in range(30)} == {200}
+
+
+def test_what_residents_do_reaches_the_application_which_sets_its_own_headers(site: Site) -> None:
+    status, headers, body = site.get("/s/link/", X_Forwarded_For="192.0.2.7", Host="warnung.example.org")
+    assert (status, body) == (200, b"127.0.0.1 https warnung.example.org")
+    assert headers["Content-Security-Policy"] == "the desk's own"
+    assert headers["X-Robots-Tag"] == "noindex"
+    assert site.post("/s/start/", b"way=sms") == 200
+    assert site.get("/subscribe/")[0] == 200  # a file
+
+
+def test_a_form_is_small_and_a_provider_s_call_may_be_larger(site: Site) -> None:
+    assert site.post("/s/start/", b"x" * 110_000) == 413
+    assert site.post("/s/hooks/sms/", b"x" * 110_000) == 200
+
+
+def test_many_who_share_an_address_can_subscribe_but_nobody_can_flood(
+    site: Site, application: int, tmp_path: Path
+) -> None:
+    assert {site.get("/s/link/")[0] for _try in range(100)} == {200}
+    strict = Site(tmp_path, application)
+    text = strict.text
+    for old, new in (("rate=20r/s", "rate=1r/m"), ("burst=200", "burst=5")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    strict.write(text)
+    with running(strict):
+        assert 429 in {strict.get("/s/link/")[0] for _try in range(10)}
+        assert {strict.get("/s/hooks/sms/")[0] for _try in range(50)} == {200}  # a provider's receipts
+        assert {strict.get("/")[0] for _try in range(50)} == {200}
 
 
 def test_the_desk_can_be_closed_to_all_but_the_citys_networks(application: int, tmp_path: Path) -> None:
