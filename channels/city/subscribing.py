@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from shapely.geometry.base import BaseGeometry
 
 from alerts.maps import CITY_WIDTH
 from alerts.mapsheet import Frame, Sheet
@@ -22,7 +23,7 @@ from channels.subscriptions.topics import TOPICS
 FEW = 12
 """Up to so many districts, all of them are seen without opening anything."""
 MOST_NAMES = 16
-"""So many groups of districts can be named on the map."""
+"""So many names find room on the map."""
 
 MEANT_FOR = {
     Severity.MINOR: gettext_lazy("everything, closed streets too"),
@@ -76,6 +77,7 @@ def choices(areas: Sequence[PublicArea], languages: Sequence[str], ticks: Ticks)
         "whole": whole,
         "groups": whole.parts if whole else tops,
         "tops": [] if whole else [top.code for top in tops],
+        "flat": not any(node.parts for node in (whole.parts if whole else tops)),
         "count": count,
         "map": pick_map(areas),
         "levels": [
@@ -126,6 +128,20 @@ def _sum_up(node: Node) -> None:
         node.open = any(part.checked or part.open for part in node.parts)
 
 
+def _name(sheet: Sheet, areas: Sequence[PublicArea], view: Mapping[str, BaseGeometry]) -> None:
+    """Write the names of the groups of districts on the map; of the districts where there are no groups."""
+    parents = {area.parent for area in areas}
+    groups = [area for area in areas if area.code in parents and area.parent]
+    named = groups or [area for area in areas if area.code in view]
+    if len(named) > MOST_NAMES:
+        return
+    for one in named:
+        parts = [view[area.code] for area in areas if one.code in {area.code, area.parent} and area.code in view]
+        if parts:
+            spot = shapely.union_all(parts).representative_point()
+            sheet.text("map-name", one.name, spot.x, spot.y + 9)
+
+
 def pick_map(areas: Sequence[PublicArea]) -> SafeString:
     """The smallest districts, each a shape of its own with its key; empty where none has an outline.
 
@@ -146,11 +162,5 @@ def pick_map(areas: Sequence[PublicArea]) -> SafeString:
         sheet.add(f'<g data-area="{escape(code)}"><title>{escape(leaves[code][0])}</title>')
         sheet.path("map-area", shape)
         sheet.add("</g>")
-    groups = [area for area in areas if area.code in parents and area.parent]
-    if len(groups) <= MOST_NAMES:
-        for group in groups:
-            parts = [view[area.code] for area in areas if area.parent == group.code and area.code in view]
-            if parts:
-                spot = shapely.union_all(parts).representative_point()
-                sheet.text("map-name", group.name, spot.x, spot.y + 9)
+    _name(sheet, areas, view)
     return sheet.svg("map map-pick", "pick", _("Map to choose districts on"), _("The list does the same as this map."))

@@ -150,6 +150,9 @@ async function keepWarnings(cache, index) {
 
 async function visit(address) {
   const { pathname } = new URL(address, self.location.origin);
+  if (!isKept(pathname)) {
+    return; // a resident's own page, to which a service text leads
+  }
   await keep(pathname, await fetch(timely(pathname), { credentials: "omit" }));
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -171,6 +172,18 @@ def test_every_district_of_the_real_city_is_in_the_list_and_on_the_map(folder: P
     assert drawn < listed
     assert text.count("<details class") == 10
     assert (folder / "subscribe/index.html.gz").stat().st_size < 16_000
+
+
+def test_the_map_names_groups_of_districts_or_the_districts_where_there_are_none(folder: Path) -> None:
+    districts()
+    names = re.findall(r'<text class="map-name"[^>]*>([^<]+)', page(folder))
+    assert sorted(names) == ["Mitte", "Rand"]
+    Area.objects.filter(code__in=["nw", "no", "sw", "so", "fern"]).delete()
+    for code in ("mitte", "rand"):
+        Area.objects.filter(code=code).update(outline=square(LAT, LON))
+    text = page(folder)
+    assert sorted(re.findall(r'<text class="map-name"[^>]*>([^<]+)', text)) == ["Mitte", "Rand"]
+    assert "<details class" not in text
 
 
 def test_districts_with_hostile_names_are_only_names(folder: Path) -> None:

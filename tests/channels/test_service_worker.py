@@ -444,6 +444,13 @@ def test_what_residents_and_officers_do_is_never_stored(device: Device, slugs: l
         device.open("/s/manage/word/")
 
 
+def test_a_push_that_leads_to_a_resident_s_own_page_asks_for_nothing(device: Device) -> None:
+    device.say(title="Test", navigate=f"{device.served.address}/s/manage/word/", tag="service-test")
+    worker(device.page.context).evaluate("path => visit(path)", "/s/manage/word/")
+    assert device.click("Test") == [["opened", f"{device.served.address}/s/manage/word/"]]
+    assert device.served.application.asked == []
+
+
 def test_only_so_many_pages_are_kept_and_the_first_pages_always(device: Device) -> None:
     device.stored(lambda stored: "/en/" in pages_of(stored))
     page = (device.served.folder / "en/about/index.html").read_text()
