@@ -255,10 +255,13 @@ class Website(Publisher):
 
     def _areas(self) -> tuple[Sequence[public.PublicArea], str]:
         """The districts and their digest, read anew after a few seconds: the languages of one message share them."""
-        if self._read_areas is None or time.monotonic() - self._read_areas[0] > AREAS_SECONDS:
+        read = self._read_areas
+        if read is None or time.monotonic() - read[0] > AREAS_SECONDS:
             areas = public.areas()
-            self._read_areas = (time.monotonic(), areas, _digest([list(map(_values, areas))]))
-        return self._read_areas[1:]
+            # comparing costs a tenth of writing all outlines out
+            digest = read[2] if read and read[1] == areas else _digest(list(map(_values, areas)))
+            self._read_areas = read = (time.monotonic(), areas, digest)
+        return read[1:]
 
     def _write(self, staged: Staged, folder: str, body: str) -> None:
         staged.write(f"{folder}index.html", body.encode())
