@@ -230,6 +230,7 @@
         throw error;
       }
       say(said, error.message, error.words);
+      said.scrollIntoView({ block: "nearest" });
     } finally {
       button.disabled = false;
     }
