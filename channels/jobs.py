@@ -12,20 +12,19 @@ import django_rq
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, override
+from django.utils.translation import override
 from redis.exceptions import RedisError
 
 from alerts import alarms
 from alerts.models import Message
 from alerts.models import Rendering as RenderingRow
 from alerts.notice import Rendering
-from alerts.terms import Severity
 
-from . import batches, fanout, hold, registry
-from .base import Broadcaster, Outcome, Permanent, Publisher, Recipient, Temporary, Uncertain
+from . import batches, checkpoints, fanout, hold, registry
+from .base import Broadcaster, Permanent, Publisher, Temporary, Uncertain
 from .base import Post as Out
 from .models import Attempt, Batch, Delivery, Post, State
-from .subscriptions import hooks, matching, prepared, tokens
+from .subscriptions import hooks, prepared
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +34,10 @@ MOST = 120.0
 """Seconds of one job: an SMS gateway with a low limit takes longer for a batch than RQ lets a job run."""
 LOOK = 0.2
 """Seconds between two looks whether more urgent work waits."""
+HEAD_START = 0.5
+"""Seconds that page and feeds have for themselves at the most, before subscribers are begun with."""
 SLICE = 1.0
 """Seconds after which a batch gives way to another channel of its own message."""
-LEFT = gettext_lazy("The subscription ended before this went out.")
 
 
 def ring(message_id: int) -> None:
@@ -81,6 +81,7 @@ def deliver(delivery_id: int) -> None:
         return
     channel = registry.channel(delivery.channel)
     if isinstance(channel, Broadcaster):
+        _let_the_page_go_first(delivery.message_id)
         spoken = list(dict.fromkeys(rendering.language for rendering in _renderings(delivery)))
         for number, made in enumerate(batches.cut(delivery_id, token, channel.way, spoken)):
             ring_batches(made if not channel.one_by_one else made[:1] if number == 0 else [])
@@ -109,6 +110,17 @@ def deliver(delivery_id: int) -> None:
     )
     if fanout.settle(delivery_id, token, spent, idempotent=channel.idempotent, site=channel.site):
         _after(delivery, spent)
+
+
+def _let_the_page_go_first(message_id: int) -> None:
+    """Wait a moment for page and feeds before a hundred thousand recipients are frozen: links lead to the page.
+
+    The two would share the host, and on SQLite the one write lock. Never for longer than ``HEAD_START``.
+    """
+    until = time.monotonic() + HEAD_START
+    ahead = Delivery.objects.filter(message=message_id, site=True, state__in=[State.WAITING, State.SENDING])
+    while time.monotonic() < until and ahead.exists():
+        time.sleep(0.02)
 
 
 def _all_languages(channel: Publisher, delivery: Delivery, token: str) -> bool:
@@ -183,9 +195,9 @@ def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float) -> 
     looked = 0.0
     try:
         rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
-        if batch.again and not channel.idempotent and not _look_up(channel, batch, rendering, token):
+        if batch.again and not channel.idempotent and not checkpoints.look_up(channel, batch, rendering, token):
             return
-        while _next_checkpoint(channel, batch, rendering, token):
+        while checkpoints.carry_out(channel, batch, rendering, token):
             hooks.take(channel.name, channel.way, channel.arrived())
             now = time.monotonic()
             if batches.overtaken(batch):
@@ -212,78 +224,6 @@ def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float) -> 
     except Exception:
         log.exception("batch %s: unexpected fault in %s", batch.pk, batch.delivery.channel)
         # its lease runs out, and the sweep takes it back as a lost worker's
-
-
-def _next_checkpoint(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str) -> bool:
-    """Hand the next recipients to the channel and write what became of them. False at the end, or without the lease."""
-    rehearsal = batch.delivery.rehearsal
-    handful = batches.hand(batch, token, channel.checkpoint, prepares=channel.prepares and not rehearsal)
-    if handful is None:
-        log.warning("batch %s: lease lost, stopping", batch.pk)
-        return False
-    if not handful.subscriptions:
-        batches.settle(batch, token, ask=not channel.idempotent)
-        return False
-    if rehearsal:
-        return batches.checkpoint(batch, token, [Outcome(row, "accepted") for row in handful.subscriptions])
-    given = _given(channel, handful)
-    here = {recipient.id for recipient in given}
-    left = [Outcome(row, "permanent", str(LEFT)) for row in handful.subscriptions if row not in here]
-    key = f"{batch.delivery.message.identifier}:{batch.delivery.channel}:{batch.pk}"
-    heard: set[int] = set()
-    outcomes = []
-    silence = _("The channel told nothing of this recipient.")
-    try:
-        for outcome in channel.send(rendering, given, key=key):
-            heard.add(outcome.recipient)
-            if channel.idempotent:
-                outcomes.append(outcome)
-            elif not batches.note(batch, token, outcome):
-                return False
-    except Uncertain as error:
-        if channel.idempotent:
-            raise Temporary(str(error)) from error
-        silence = str(error)
-    state = "temporary" if channel.idempotent else "uncertain"
-    outcomes += [Outcome(one.id, state, silence) for one in given if one.id not in heard]
-    return batches.checkpoint(batch, token, outcomes + left)
-
-
-def _given(channel: Broadcaster, handful: batches.Handful) -> list[Recipient]:
-    """These recipients as the channel gets them; those that have left meanwhile are missing."""
-    addresses = matching.addresses(channel.way, handful.subscriptions.values())
-    return [
-        Recipient(
-            row,
-            addresses[subscription],
-            tokens.make("own", subscription) if channel.personal else "",
-            handful.prepared.get(subscription, b""),
-        )
-        for row, subscription in handful.subscriptions.items()
-        if addresses.get(subscription)
-    ]
-
-
-def _look_up(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str) -> bool:
-    """Ask the provider for what is uncertain (DESIGN, rule 5). False where the lease was lost.
-
-    Where nobody can tell, it goes again for Extreme and Severe, once, and stays unclear otherwise.
-    """
-    message = batch.delivery.message
-    loud = message.severity in {Severity.EXTREME, Severity.SEVERE, Severity.UNKNOWN}
-    while rows := batches.uncertain(batch, channel.checkpoint):
-        handful = batches.Handful({row.pk: row.subscription for row in rows}, {})
-        given = _given(channel, handful)
-        told = {one.recipient: one for one in channel.look_up(rendering, given, since=message.sent)}
-        found = []
-        for row in rows:
-            outcome = told.get(row.pk, Outcome(row.pk, "uncertain"))
-            if outcome.state == "uncertain" and loud and row.pk in {one.id for one in given}:
-                outcome = Outcome(row.pk, "temporary", _("Whether it arrived is not known: it goes again."))
-            found.append(outcome)
-        if not batches.found_out(batch, token, found):
-            return False
-    return True
 
 
 def prepare(after: int = 0) -> None:

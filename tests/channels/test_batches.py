@@ -511,3 +511,25 @@ def test_what_came_over_the_channels_own_connection_is_taken_in(
     carry(delivery)
     assert row_of("once-de-0").state == Recipient.State.DELIVERED
     assert not Subscription.objects.filter(lookup=sealing.lookup("sms", "once-de-1")).exists()
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_the_page_goes_first_but_is_not_waited_for_without_end(
+    message: Message, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    city.subscribe("push", "crowd-de-0")
+    fanout.plan(message.pk)
+    seen: list[list[str]] = []
+    site = Delivery.objects.filter(message=message, site=True)
+
+    def sleeps(_seconds: float) -> None:
+        seen.append(sorted(site.values_list("state", flat=True)))
+        if done:
+            site.update(state=State.DONE)
+
+    monkeypatch.setattr(jobs, "HEAD_START", 0.3)
+    monkeypatch.setattr(jobs.time, "sleep", sleeps)
+    jobs.deliver(Delivery.objects.get(message=message, channel="crowd").pk)
+    assert seen[0] == ["waiting"], "nothing was frozen while the page was on its way"
+    assert len(seen) == 1 or not done
+    assert Batch.objects.filter(delivery__message=message).exists(), "and subscribers are reached all the same"
