@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext as _
 
@@ -139,24 +139,54 @@ def doubtful(batch: Batch) -> QuerySet[Recipient]:
 
 @dataclass(frozen=True, slots=True)
 class Handful:
-    """Recipients for one checkpoint: their subscriptions by row, and what was made ahead for them."""
+    """Recipients for one checkpoint: their subscriptions and sealed addresses by row (missing where the subscription
+    has ended), and by subscription what was made ahead for them."""
 
     subscriptions: dict[int, int]
+    addresses: dict[int, bytes]
     prepared: dict[int, bytes]
 
 
 def hand(batch: Batch, token: str, most: int, *, prepares: bool = False) -> Handful | None:
     """The next recipients for the channel, marked as handed; empty at the end; None where the lease was lost."""
+    return _hand(batch, token, batch.reached, most, prepares=prepares)
+
+
+def go_on(
+    batch: Batch, token: str, outcomes: Sequence[Outcome], most: int, *, prepares: bool = False
+) -> Handful | None:
+    """``checkpoint`` and ``hand`` in one transaction: half as many waits for the one write lock and for the disk."""
+    return _hand(batch, token, batch.handed, most, outcomes, prepares=prepares)
+
+
+def _hand(
+    batch: Batch, token: str, after: int, most: int, outcomes: Sequence[Outcome] | None = None, *, prepares: bool
+) -> Handful | None:
     state = Recipient.State.TEMPORARY if batch.again else Recipient.State.OWED
-    rows = _of(batch).filter(pk__gt=batch.reached, state=state).order_by("pk")
-    found = dict(rows.values_list("pk", "subscription")[:most])
-    handed = max(found) if found else batch.last
+    address = Subscription.objects.filter(pk=OuterRef("subscription")).values("address")[:1]
+    rows = _of(batch).filter(pk__gt=after, state=state).order_by("pk").values_list("pk", "subscription")
+    found = list(rows.annotate(sealed=Subquery(address))[:most])
+    handed = found[-1][0] if found else batch.last
+    change: dict[str, object] = {"handed": handed, "lease_until": _lease()}
+    if outcomes is not None:
+        change |= _reached(batch, outcomes)
+    subscriptions = {pk: subscription for pk, subscription, _sealed in found}
     with transaction.atomic():
-        if not _mine(batch, token).update(handed=handed, lease_until=_lease()):
+        if not _mine(batch, token).update(**change):
             return None
-        sets = prepared.take(found.values()) if prepares and found else {}
-    batch.handed = handed
-    return Handful(found, sets)
+        if outcomes is not None:
+            _write_worth_it(batch, outcomes)
+        sets = prepared.take(subscriptions.values()) if prepares and found else {}
+    batch.reached, batch.handed = (batch.reached if outcomes is None else batch.handed), handed
+    return Handful(subscriptions, {pk: bytes(sealed) for pk, _number, sealed in found if sealed is not None}, sets)
+
+
+def these(recipients: Sequence[Recipient]) -> Handful:
+    """These recipients with their addresses, marked as nothing."""
+    subscriptions = {row.pk: row.subscription for row in recipients}
+    sealed = dict(Subscription.objects.filter(pk__in=subscriptions.values()).values_list("pk", "address"))
+    addresses = {pk: bytes(sealed[number]) for pk, number in subscriptions.items() if number in sealed}
+    return Handful(subscriptions, addresses, {})
 
 
 def note(batch: Batch, token: str, outcome: Outcome) -> bool:
@@ -177,18 +207,27 @@ def checkpoint(batch: Batch, token: str, outcomes: Sequence[Outcome]) -> bool:
 
     In a first pass, those accepted are only counted; ``note`` has written its own already.
     """
-    counted = [] if batch.again else [outcome for outcome in outcomes if outcome.state == "accepted"]
-    change: dict[str, object] = {"reached": batch.handed, "lease_until": _lease(), "sent": F("sent") + len(counted)}
+    with transaction.atomic():
+        if not _mine(batch, token).update(**_reached(batch, outcomes), lease_until=_lease()):
+            return False
+        _write_worth_it(batch, outcomes)
+    batch.reached = batch.handed
+    return True
+
+
+def _reached(batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """How these outcomes change their batch's row."""
+    counted = 0 if batch.again else sum(outcome.state == "accepted" for outcome in outcomes)
+    change: dict[str, object] = {"reached": batch.handed, "sent": F("sent") + counted}
     later = [outcome.after for outcome in outcomes if outcome.after is not None and outcome.state == "temporary"]
     if later:
         asked = Now() + dt.timedelta(seconds=min(max(later), MOST_AFTER))
         change["not_before"] = Greatest(asked, Coalesce("not_before", Now()))
-    with transaction.atomic():
-        if not _mine(batch, token).update(**change):
-            return False
-        _write(batch, outcomes if batch.again else [one for one in outcomes if one.state != "accepted"])
-    batch.reached = batch.handed
-    return True
+    return change
+
+
+def _write_worth_it(batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    _write(batch, outcomes if batch.again else [one for one in outcomes if one.state != "accepted"])
 
 
 def uncertain(batch: Batch, most: int = 500) -> list[Recipient]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,25 +13,31 @@ from alerts.terms import Severity
 from . import batches
 from .base import Broadcaster, Outcome, Recipient, Temporary, Uncertain
 from .models import Batch
-from .subscriptions import matching, tokens
-
-log = logging.getLogger(__name__)
+from .subscriptions import sealing, tokens
 
 LEFT = gettext_lazy("The subscription ended before this went out.")
 
 
-def carry_out(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str) -> bool:
-    """Hand the next recipients to the channel and write what became of them. False at the end, or without the lease."""
-    rehearsal = batch.delivery.rehearsal
-    handful = batches.hand(batch, token, channel.checkpoint, prepares=channel.prepares and not rehearsal)
-    if handful is None:
-        log.warning("batch %s: lease lost, stopping", batch.pk)
-        return False
-    if not handful.subscriptions:
-        batches.settle(batch, token, ask=not channel.idempotent)
-        return False
-    if rehearsal:
-        return batches.checkpoint(batch, token, [Outcome(row, "accepted") for row in handful.subscriptions])
+def begin(channel: Broadcaster, batch: Batch, token: str) -> batches.Handful | None:
+    """The first recipients of a claimed batch. None where the lease was lost."""
+    return batches.hand(batch, token, channel.checkpoint, prepares=_prepares(channel, batch))
+
+
+def go_on(channel: Broadcaster, batch: Batch, token: str, outcomes: Sequence[Outcome]) -> batches.Handful | None:
+    """Write what became of the last recipients, and take the next. None where the lease was lost."""
+    return batches.go_on(batch, token, outcomes, channel.checkpoint, prepares=_prepares(channel, batch))
+
+
+def _prepares(channel: Broadcaster, batch: Batch) -> bool:
+    return channel.prepares and not batch.delivery.rehearsal
+
+
+def hand_over(
+    channel: Broadcaster, batch: Batch, rendering: Rendering, token: str, handful: batches.Handful
+) -> list[Outcome] | None:
+    """Hand these recipients to the channel; what became of each. None where the lease was lost."""
+    if batch.delivery.rehearsal:
+        return [Outcome(row, "accepted") for row in handful.subscriptions]
     given = _given(channel, handful)
     here = {recipient.id for recipient in given}
     left = [Outcome(row, "permanent", str(LEFT)) for row in handful.subscriptions if row not in here]
@@ -45,14 +51,14 @@ def carry_out(channel: Broadcaster, batch: Batch, rendering: Rendering, token: s
             if channel.idempotent:
                 outcomes.append(outcome)
             elif not batches.note(batch, token, outcome):
-                return False
+                return None
     except Uncertain as error:
         if channel.idempotent:
             raise Temporary(str(error)) from error
         silence = str(error)
     state = "temporary" if channel.idempotent else "uncertain"
     outcomes += [Outcome(one.id, state, silence) for one in given if one.id not in heard]
-    return batches.checkpoint(batch, token, outcomes + left)
+    return outcomes + left
 
 
 def look_up(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str) -> bool:
@@ -63,8 +69,7 @@ def look_up(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str
     message = batch.delivery.message
     loud = message.severity in {Severity.EXTREME, Severity.SEVERE, Severity.UNKNOWN}
     while rows := batches.uncertain(batch, channel.checkpoint):
-        handful = batches.Handful({row.pk: row.subscription for row in rows}, {})
-        given = _given(channel, handful)
+        given = _given(channel, batches.these(rows))
         told = {one.recipient: one for one in channel.look_up(rendering, given, since=message.sent)}
         found = []
         for row in rows:
@@ -79,14 +84,15 @@ def look_up(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str
 
 def _given(channel: Broadcaster, handful: batches.Handful) -> list[Recipient]:
     """These recipients as the channel gets them; those that have left meanwhile are missing."""
-    addresses = matching.addresses(channel.way, handful.subscriptions.values())
+    opened = sealing.unseal_all(channel.way, handful.addresses.values())
+    subscriptions, sets = handful.subscriptions, handful.prepared
     return [
         Recipient(
             row,
-            addresses[subscription],
-            tokens.make("own", subscription) if channel.personal else "",
-            handful.prepared.get(subscription, b""),
+            address,
+            tokens.make("own", subscriptions[row]) if channel.personal else "",
+            sets.get(subscriptions[row], b""),
         )
-        for row, subscription in handful.subscriptions.items()
-        if addresses.get(subscription)
+        for row, address in zip(handful.addresses, opened, strict=True)
+        if address
     ]

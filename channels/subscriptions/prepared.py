@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from ..models import Prepared, Subscription, Way
@@ -21,11 +21,16 @@ def take(subscriptions: Iterable[int]) -> dict[int, bytes]:
 
     Of two at the same time, the second finds none and makes a fresh key.
     """
-    with transaction.atomic():
-        mine = Prepared.objects.select_for_update(skip_locked=True).filter(pk__in=list(subscriptions))
-        found = {pk: bytes(secret) for pk, secret in mine.values_list("pk", "secret")}
-        Prepared.objects.filter(pk__in=list(found)).delete()
-    return found
+    wanted = list(subscriptions)
+    if not wanted:
+        return {}
+    quote = connection.ops.quote_name
+    table, key, secret = (quote(name) for name in (Prepared._meta.db_table, "subscription_id", "secret"))
+    with connection.cursor() as cursor:
+        # no ORM word for RETURNING: reading, locking and deleting one after another takes twice as long
+        marks = ", ".join(["%s"] * len(wanted))
+        cursor.execute(f"DELETE FROM {table} WHERE {key} IN ({marks}) RETURNING {key}, {secret}", wanted)  # noqa: S608
+        return {pk: bytes(made) for pk, made in cursor.fetchall()}
 
 
 def make(prepare: Callable[[str], bytes], after: int = 0) -> int:

@@ -129,7 +129,7 @@ def test_firefox_subscribes_is_warned_and_leads_to_the_page(
             until(lambda: service.acked, lambda codes: codes == [100])
 
             # with keys prepared ahead; the update takes the place of the warning
-            prepared = replace(recipient, prepared=channel.prepare(recipient.address))
+            prepared = recipient._replace(prepared=channel.prepare(recipient.address))
             (outcome,) = channel.send(renderings[1], [prepared], key="k")
             assert outcome.state == "accepted"
             said = renderings[1].fields["payload"]["notification"]
