@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import alarms, areas, audit, drafting, ports
+from . import alarms, areas, audit, drafting, pictures, ports
 from .cap import cap_time, references
 from .content import Content, digest, to_json
 from .models import (
@@ -38,6 +39,9 @@ from .models import (
 from .notice import Rendering as Words
 from .people import NotAllowed, Refused, may
 from .terms import MSG_TYPE, SEVERITY_RANK, Kind, Severity
+
+if TYPE_CHECKING:
+    from .cards import Card
 
 
 class HasFaults(Refused):
@@ -71,15 +75,24 @@ def submit(draft_id: int, version: int, by: User) -> Draft:
     if draft.version != version or not draft.editable:
         raise _stale()
     now = timezone.now()
-    content, renderings = _frozen(draft, now)
+    frozen = _frozen(draft, now)
     with transaction.atomic():
-        _freeze(draft, content, renderings, now)
+        _freeze(draft, frozen, now)
         _submitted(draft, by)
         audit.record(by, "submitted", drafting.subject(draft), digest=draft.digest, round=draft.round)
     return draft
 
 
-def _frozen(draft: Draft, now: dt.datetime) -> tuple[Content, list[Words]]:
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What an approval would cover: the content with its times, every channel's words, the image cards."""
+
+    content: Content
+    renderings: list[Words]
+    cards: list[Card]
+
+
+def _frozen(draft: Draft, now: dt.datetime) -> Frozen:
     """What would go out, or HasFaults. Pure but for reading; outside the transaction, since composing takes time."""
     drill = draft.plan == ReleasePlan.DRILL
     content = draft.content if drill else draft.content.settled(draft.release_at or now)
@@ -107,18 +120,20 @@ def _frozen(draft: Draft, now: dt.datetime) -> tuple[Content, list[Words]]:
         )
     if faults:
         raise HasFaults(faults)
-    return content, ports.compose(drafting.notices(draft, content))
+    notices = drafting.notices(draft, content)
+    cards = pictures.drawn(notices)
+    return Frozen(content, ports.compose(pictures.noticed(notices, cards)), cards)
 
 
-def _freeze(draft: Draft, content: Content, renderings: list[Words], now: dt.datetime) -> None:
+def _freeze(draft: Draft, frozen: Frozen, now: dt.datetime) -> None:
     seen = draft.version, draft.state
-    draft.content_json = to_json(content)
+    draft.content_json = to_json(frozen.content)
     draft.round += 1
     draft.version += 1
     draft.state = DraftState.SUBMITTED
     draft.submitted_at = now
     draft.reason = ""
-    draft.digest = digest_of(draft, renderings)
+    draft.digest = digest_of(draft, frozen.renderings, pictures.covered(frozen.cards))
     moved = Draft.objects.filter(pk=draft.pk, version=seen[0], state=seen[1]).update(
         content_json=draft.content_json,
         round=draft.round,
@@ -139,8 +154,9 @@ def _freeze(draft: Draft, content: Content, renderings: list[Words], now: dt.dat
             language=words.language,
             fields_json=dict(words.fields),
         )
-        for words in renderings
+        for words in frozen.renderings
     )
+    pictures.keep(draft, frozen.cards)
 
 
 def _submitted(draft: Draft, by: User) -> None:
@@ -153,10 +169,11 @@ def _submitted(draft: Draft, by: User) -> None:
         _take_part(draft, by, PartKind.SUBMITTED)
 
 
-def digest_of(draft: Draft, renderings: list[Words]) -> str:
-    """SHA-256 over all that is approved: content, renderings, base message and release plan."""
+def digest_of(draft: Draft, renderings: list[Words], cards: list[list[str]]) -> str:
+    """SHA-256 over all that is approved: content, renderings, base message, release plan, cards where there are any."""
     return digest(
         {
+            **({"cards": cards} if cards else {}),
             "alert": draft.alert.slug,
             "kind": draft.kind,
             "base": draft.base.identifier if draft.base else None,
@@ -258,9 +275,9 @@ def break_glass(draft_id: int, version: int, reason: str, by: User) -> Message:
     if draft.plan != ReleasePlan.NOW:
         raise Refused(_("Break-glass releases at once. Remove the release time first."))
     now = timezone.now()
-    content, renderings = _frozen(draft, now)
+    frozen = _frozen(draft, now)
     with transaction.atomic():
-        _freeze(draft, content, renderings, now)
+        _freeze(draft, frozen, now)
         _submitted(draft, by)
         _set_state(draft, DraftState.SUBMITTED, DraftState.APPROVED)
         audit.record(by, "break-glass", drafting.subject(draft), digest=draft.digest, reason=reason.strip())
@@ -301,7 +318,7 @@ def _write_message(draft: Draft, alone: tuple[User, str] | None = None) -> Messa
     if alone is None:
         approval = Part.objects.get(draft=draft, part=PartKind.APPROVED)
     renderings = renderings_of(draft)
-    if digest_of(draft, renderings) != draft.digest:
+    if digest_of(draft, renderings, pictures.covered_of(draft)) != draft.digest:
         raise _stale()
     sent = timezone.now().replace(microsecond=0)
     content = draft.content.settled(sent)

@@ -292,6 +292,38 @@ class Rendering(models.Model):
         return f"{self.draft_id}.{self.round} {self.channel} {self.language}"
 
 
+class Card(models.Model):
+    """An image card of one submission in one language, as it was drawn then; never changes.
+
+    ``body`` is the file, ``sha256`` its digest, which the draft's own covers.
+    """
+
+    draft = models.ForeignKey(Draft, on_delete=models.PROTECT, related_name="cards")
+    round = models.PositiveIntegerField()
+    language = models.CharField(max_length=20)
+    shape = models.CharField(max_length=20)
+    mime = models.CharField(max_length=20)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64, db_index=True)
+    alt = models.TextField()
+    body = models.BinaryField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["draft", "round", "language", "shape"], name="one_card_each"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.draft_id}.{self.round} {self.language} {self.shape}"
+
+    @property
+    def path(self) -> str:
+        """Where the city's site has it, below its root."""
+        return f"cards/{self.sha256[:32]}.{'png' if self.mime == 'image/png' else 'jpg'}"
+
+
 class Template(models.Model):
     """A ready-made text with gaps like ``{place}``; a draft starts as a copy of it."""
 

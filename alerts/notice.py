@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.utils import formats, timezone, translation
@@ -26,6 +26,22 @@ class City:
     publisher: str
     hotline: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image card of one message in one language, as a rendering names it; its bytes are known by ``sha256``.
+
+    ``shape`` is a key of ``alerts.cards.SHAPES``; sizes in pixels; ``url`` is where the city's site shows it.
+    """
+
+    shape: str
+    mime: str
+    width: int
+    height: int
+    sha256: str
+    alt: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,12 @@ class Notice:
     web: str
     note: str
     exercise: bool
+    pictures: tuple[Picture, ...] = ()
+    """Its image cards, in the shapes that channels ask for; none while a draft is only previewed."""
+
+    def picture(self, shape: str) -> dict[str, Any] | None:
+        """The card of this shape as JSON values for a rendering's ``fields``; None where none was drawn."""
+        return next((asdict(one) for one in self.pictures if one.shape == shape), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +100,16 @@ class Rendering:
     """What one channel will say for one notice, word for word; ``fields`` are JSON values.
 
     ``slots`` is empty until the message is released: only its values are filled in afterwards
-    (DESIGN, rule 2).
+    (DESIGN, rule 2). ``pictures`` are the bytes of the cards that ``fields`` name, by SHA-256; ``begun`` is
+    what ``Publisher.begin`` came to at an earlier try.
     """
 
     channel: str
     language: str
     fields: Mapping[str, Any]
     slots: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    begun: Mapping[str, Any] = field(default_factory=dict)
 
 
 def level_of(content: Content) -> str:

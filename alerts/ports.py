@@ -17,6 +17,7 @@ from .notice import Notice, Rendering
 BINDINGS = {
     "ALERTS_RING": "Ring",
     "ALERTS_COMPOSE": "Compose",
+    "ALERTS_PICTURES": "Pictures",
     "ALERTS_PROGRESS": "Progress",
     "ALERTS_NOTIFY": "Notify",
 }
@@ -32,6 +33,12 @@ class Compose(Protocol):
     """Every channel's renderings of these notices (one notice a language). Pure; raises ``CannotCompose``."""
 
     def __call__(self, notices: Sequence[Notice]) -> list[Rendering]: ...
+
+
+class Pictures(Protocol):
+    """The shapes of image cards that any channel wants (``alerts.cards.SHAPES``)."""
+
+    def __call__(self) -> set[str]: ...
 
 
 class Progress(Protocol):
@@ -61,6 +68,11 @@ def ring(message_id: int) -> None:
 def compose(notices: Sequence[Notice]) -> list[Rendering]:
     port: Compose = import_string(settings.ALERTS_COMPOSE)
     return port(notices)
+
+
+def pictures() -> set[str]:
+    port: Pictures = import_string(settings.ALERTS_PICTURES)
+    return port()
 
 
 def progress(message_id: int) -> list[dict[str, Any]]:

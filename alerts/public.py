@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from .content import Content
-from .models import Alert, Area, Draft, Message, MessageArea, Rendering
+from .models import Alert, Area, Card, Draft, Message, MessageArea, Rendering
 from .notice import City, Notice, notice
 from .terms import Kind, MsgType, Status
 
@@ -149,6 +149,18 @@ def message(identifier: str) -> PublicMessage | None:
     """One message by its CAP identifier."""
     found = _said(Message.objects.filter(identifier=identifier))
     return found[0] if found else None
+
+
+def pictures(slug: str) -> list[str]:
+    """Where the image cards of an alert's messages belong, below the site's root."""
+    of_message = Message.objects.filter(alert__slug=slug, draft=OuterRef("draft"), round=OuterRef("round"))
+    return [card.path for card in Card.objects.filter(Exists(of_message)).defer("body")]
+
+
+def picture(path: str) -> bytes:
+    """The file of one of them."""
+    start = path.removeprefix("cards/").partition(".")[0]
+    return bytes(Card.objects.filter(sha256__startswith=start).values_list("body", flat=True)[0])
 
 
 def slugs() -> list[str]:

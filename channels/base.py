@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
+
+from django.utils.translation import gettext as _
 
 from alerts.notice import Notice, Rendering
 
@@ -30,6 +32,21 @@ class Uncertain(ChannelError):
     """It may have gone out."""
 
 
+class ByHand(ChannelError):
+    """Everything lies ready; an officer does the rest and says so at the desk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One party that a message passes on its way through a channel: ``where`` it is subject to the law.
+
+    ``where`` is ``city`` (the city's own), ``eu`` or ``abroad``.
+    """
+
+    name: str
+    where: str
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a Publisher put out: the platform's id, the address people see, and what it needs to go on."""
@@ -39,8 +56,7 @@ class Post:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One resident of a batch; ``id`` is the row's.
 
     ``address`` is a number in E.164 (``+49…``), a mail address, or for web push endpoint, p256dh and
@@ -55,8 +71,7 @@ class Recipient:
     prepared: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One recipient's result: ``state`` is accepted, temporary, permanent or uncertain.
 
     ``gone`` says that the address is none any more: its subscription is removed.
@@ -133,6 +148,10 @@ class Channel:
     """Trying twice is harmless."""
     seconds: ClassVar[float] = 30.0
     """The time one publish or one checkpoint may take."""
+    hops: ClassVar[Sequence[Hop]] = ()
+    """Whom a message passes on its way, the city's own host apart."""
+    pictures: ClassVar[Sequence[str]] = ()
+    """Shapes of image cards that it wants (``alerts.cards.SHAPES``)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -145,19 +164,40 @@ class Channel:
         """A harmless look whether it would work now: words for the desk. Raises ChannelError."""
         return ""
 
+    def valid_until(self) -> dt.datetime | None:
+        """When its credentials end, as far as anybody knows; asks nobody."""
+        return None
+
+    def audience(self) -> int | None:
+        """How many follow it there; None where the platform does not tell. Raises ChannelError."""
+        return None
+
 
 class Publisher(Channel):
     """One post for everybody, in each of ``languages`` (empty: all that the city writes)."""
 
     languages: Sequence[str] = ()
 
+    def begin(self, rendering: Rendering, *, key: str) -> Mapping[str, Any]:
+        """Do what nobody sees yet: upload a picture, make a container. JSON values, kept before ``publish`` is called
+        and given to it, and to every later try, as ``rendering.begun``. Raises as ``publish``, but never Uncertain."""
+        return {}
+
     def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
-        """Put it out. ``key`` is the same for every try. Raises Temporary, Permanent, Uncertain."""
+        """Put it out. ``key`` is the same for every try. Raises Temporary, Permanent, Uncertain, ByHand."""
         raise NotImplementedError
 
     def update(self, rendering: Rendering, post: Post, *, key: str) -> Post:
         """A later message of the same alert; by default a reply under its first post."""
         return self.publish(rendering, key=key, reply_to=post)
+
+    def look_up(
+        self, rendering: Rendering, *, key: str, since: dt.datetime, reply_to: Post | None = None
+    ) -> Post | None:
+        """What an earlier try with this ``key`` put out, whose outcome is uncertain: its post, or None where it surely
+        put out nothing. ``since`` is when the message was sent. Raises Uncertain where the platform can't tell, as
+        here; Temporary where it can't be asked now."""
+        raise Uncertain(_("Whether it went out is not known: look at the channel yourself."))
 
     def retract(self, post: Post) -> None:
         """Take back a post made in error (an all-clear is an update). Raises as ``publish``."""

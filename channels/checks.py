@@ -80,6 +80,7 @@ def _entry(name: str, entry: Any) -> list[CheckMessage]:
         ]
     try:
         channel = registry.channel(name)
+        registry.least(name)
     except (ImportError, TypeError, ValueError) as error:
         return [
             Error(

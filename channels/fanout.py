@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 import random
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +27,19 @@ from alerts.models import Alert, Message
 from alerts.models import Rendering as RenderingRow
 from alerts.notice import Rendering
 from alerts.people import NotAllowed, Refused, may
-from alerts.terms import Kind, MsgType, Severity, Status
+from alerts.terms import SEVERITY_RANK, Kind, MsgType, Severity, Status
 
 from . import registry
-from .base import Broadcaster, Channel
-from .models import BY_BATCHES, MOVES, Attempt, Batch, Delivery, Heartbeat, Hold, Post, State
+from .base import Broadcaster, Channel, Publisher
+from .models import BY_BATCHES, MOVES, Attempt, Batch, Delivery, Heartbeat, Hold, Pause, Post, State
 
 log = logging.getLogger(__name__)
 
 RING_AGAIN = dt.timedelta(seconds=10)
 """After this long without being claimed, a delivery is rung again."""
 REMOVED = gettext_lazy("The channel was removed from the settings after submission.")
+LOOK_UP_AFTER = 5.0
+"""Seconds after which an uncertain post is looked up: what was just taken may take a moment to be seen there."""
 MOST_WAIT, MOST_SITE_WAIT = 300.0, 5.0
 """Seconds: the longest pause between two tries; elsewhere, and for the city's own page and feeds."""
 
@@ -74,6 +77,9 @@ def _owe(message: Message, name: str) -> None:
 
 def _defaults(message: Message, name: str) -> dict[str, Any]:
     channel = registry.channel(name)
+    if not channel.site and not _loud_enough(message, name) and not _carried_before(message, name):
+        words = _("Only warnings from a higher severity on go out over this channel.")
+        return {"queue": "city", "city": channel.city, "state": State.LEFT_OUT, "due_at": Now(), "words": words}
     found: dict[str, Any] = {
         "queue": queue_of(message, site=channel.site, city=channel.city),
         "city": channel.city,
@@ -91,6 +97,20 @@ def _defaults(message: Message, name: str) -> dict[str, Any]:
             "words": _("It was released before the restore: whether it went out is not known."),
         }
     return found
+
+
+def _loud_enough(message: Message, name: str) -> bool:
+    """Whether a message has the least severity that the channel's entry asks for; a cancel has that of its alert."""
+    least = registry.least(name)
+    return least is None or SEVERITY_RANK[Severity(message.highest)] >= SEVERITY_RANK[least]
+
+
+def _carried_before(message: Message, name: str) -> bool:
+    """Whether a channel carried any message of the alert, or may have: what follows then goes there too."""
+    earlier = Delivery.objects.filter(message__alert=message.alert_id, message__number__lt=message.number, channel=name)
+    return earlier.filter(
+        Q(posts__isnull=False) | Q(state__in=[State.SENDING, State.DONE, State.UNCLEAR, State.BY_HAND])
+    ).exists()
 
 
 def _in_rehearsal(message: Message, channel: Channel) -> bool:
@@ -117,7 +137,7 @@ def queue_of(message: Message, *, site: bool, city: bool) -> str:
 
 
 def claimable() -> QuerySet[Delivery]:
-    """What may be claimed now: due, the gate open where it is not the city's, not overtaken, the system not held.
+    """What may be claimed now: due, the gate open where it is not the city's, not overtaken, not held, not paused.
 
     The conditions on other tables stand in EXISTS, so that PostgreSQL checks the row's own state
     anew after waiting for another claim.
@@ -125,8 +145,9 @@ def claimable() -> QuerySet[Delivery]:
     gate = Exists(Message.objects.filter(pk=OuterRef("message_id"), live_at__isnull=False))
     newest = Exists(Alert.objects.filter(latest_id=OuterRef("message_id")))
     held = Exists(Hold.objects.filter(ended_at__isnull=True))
+    paused = Exists(Pause.objects.filter(ended_at__isnull=True, channel=OuterRef("channel")))
     return Delivery.objects.filter(
-        Q(city=True) | gate, Q(site=True) | (newest & ~held), state=State.WAITING, due_at__lte=Now()
+        Q(city=True) | gate, Q(site=True) | (newest & ~held & ~paused), state=State.WAITING, due_at__lte=Now()
     )
 
 
@@ -172,19 +193,43 @@ def accepted(delivery_id: int, token: str, rendering: Rendering, post: Post, mil
         post.delivery_id = delivery_id
         post.language = rendering.language
         post.save(force_insert=True)
+        Delivery.objects.filter(pk=delivery_id, unsure=True).update(unsure=False)
         _append(delivery_id, Result(Attempt.Result.ACCEPTED, language=rendering.language, milliseconds=milliseconds))
     return True
 
 
-def settle(delivery_id: int, token: str, result: Result, *, idempotent: bool, site: bool) -> bool:
-    """Append the Attempt and set the state that follows from it. False where the lease was lost meanwhile."""
+def begun(delivery: Delivery, token: str, language: str, made: Mapping[str, Any]) -> bool:
+    """Keep what ``Publisher.begin`` came to, before anything goes out. False where the lease was lost meanwhile."""
+    delivery.begun = {**delivery.begun, language: dict(made)}
+    mine = Delivery.objects.filter(pk=delivery.pk, state=State.SENDING, lease=token, lease_until__gt=Now())
+    return mine.update(begun=delivery.begun) == 1
+
+
+def sure(delivery: Delivery, token: str) -> bool:
+    """What was uncertain has been looked up: it is not there. False where the lease was lost meanwhile."""
+    delivery.unsure = False
+    mine = Delivery.objects.filter(pk=delivery.pk, state=State.SENDING, lease=token, lease_until__gt=Now())
+    return mine.update(unsure=False) == 1
+
+
+def looks_up(channel: Channel) -> bool:
+    """Whether a publisher can say what an uncertain try came to."""
+    return isinstance(channel, Publisher) and type(channel).look_up is not Publisher.look_up
+
+
+def settle(
+    delivery_id: int, token: str, result: Result, *, idempotent: bool, site: bool, looks_up: bool = False
+) -> bool:
+    """Append the Attempt and set the state that follows from it. False where the lease was lost meanwhile.
+
+    An uncertain outcome is looked up once where the channel can (``looks_up``), else it is unclear.
+    """
     with transaction.atomic():
         delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
         if delivery.lease != token or delivery.state != State.SENDING:
             return False
-        again = result.result == Attempt.Result.TEMPORARY or (
-            result.result in {Attempt.Result.UNCERTAIN, Attempt.Result.LOST} and idempotent
-        )
+        lost = result.result in {Attempt.Result.UNCERTAIN, Attempt.Result.LOST}
+        again = result.result == Attempt.Result.TEMPORARY or (lost and idempotent)
         change: dict[str, Any] = {"lease": "", "lease_until": None, "words": result.words}
         if result.result == Attempt.Result.ACCEPTED:
             change |= {"state": State.DONE, "done_at": Now()}
@@ -192,8 +237,11 @@ def settle(delivery_id: int, token: str, result: Result, *, idempotent: bool, si
             wait = pause(delivery.tries, site=site) if result.after is None else result.after
             wait = min(wait, MOST_SITE_WAIT) if site else wait  # whatever a proxy asks for
             change |= {"state": State.WAITING, "due_at": _later(wait), "rung_at": None}
+        elif lost and looks_up and not delivery.unsure:
+            change |= {"state": State.WAITING, "due_at": _later(LOOK_UP_AFTER), "rung_at": None, "unsure": True}
+        elif result.result == Attempt.Result.BY_HAND:
+            change["state"] = State.BY_HAND
         else:
-            lost = result.result in {Attempt.Result.UNCERTAIN, Attempt.Result.LOST}
             change["state"] = State.UNCLEAR if lost else State.FAILED
         Delivery.objects.filter(pk=delivery_id, lease=token).update(**change)
         if result.result != Attempt.Result.ACCEPTED:
@@ -207,19 +255,24 @@ def pause(tries: int, *, site: bool = False) -> float:
     return float(min(0.5 * 2 ** min(tries, 12), most) * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
 
 
-def may_go_on(message_id: int) -> bool:
-    """Whether a message may still go out elsewhere than on the page: no newer one is out, and nothing is held."""
+def may_go_on(message_id: int, channel: str = "") -> bool:
+    """Whether a message may still go out elsewhere than on the page: no newer one is out, nothing is held or paused."""
     newest = Alert.objects.filter(latest_id=message_id).exists()
-    return newest and not Hold.objects.filter(ended_at__isnull=True).exists()
+    paused = Pause.objects.filter(ended_at__isnull=True, channel=channel)
+    return newest and not Hold.objects.filter(ended_at__isnull=True).exists() and not paused.exists()
 
 
 def stop(delivery_id: int, token: str) -> None:
-    """Let go of a claimed delivery between two languages: superseded, or unclear where the system is held."""
+    """Let go of a claimed delivery between two languages: superseded, unclear where the system is held, or it waits
+    where its channel is paused."""
     mine = Delivery.objects.filter(pk=delivery_id, state=State.SENDING, lease=token)
     if Hold.objects.filter(ended_at__isnull=True).exists():
         words = _("The system was held while this was going out.")
         mine.update(state=State.UNCLEAR, words=words, lease="", lease_until=None)
-    else:
+        return
+    newest = mine.filter(Exists(Alert.objects.filter(latest_id=OuterRef("message_id"))))
+    words = _("The channel is paused.")
+    if not newest.update(state=State.WAITING, words=words, lease="", lease_until=None, rung_at=None):
         words = _("A newer message took its place.")
         mine.update(state=State.SUPERSEDED, words=words, lease="", lease_until=None)
 
@@ -249,7 +302,7 @@ def open_gate(message_id: int, reason: str, by: User) -> None:
 
 def try_again(delivery_id: int, by: User) -> None:
     """An officer sends a failed or unclear delivery again."""
-    _by_hand(delivery_id, State.WAITING, by, "try-again", due_at=Now(), rung_at=None, tries=0)
+    _by_hand(delivery_id, State.WAITING, by, "try-again", due_at=Now(), rung_at=None, tries=0, unsure=False)
 
 
 def leave_out(delivery_id: int, by: User) -> None:
@@ -258,7 +311,7 @@ def leave_out(delivery_id: int, by: User) -> None:
 
 
 def mark_sent(delivery_id: int, by: User) -> None:
-    """An officer has looked: an unclear delivery did go out."""
+    """An officer has looked: an unclear delivery did go out; or has posted by hand what lay ready."""
     _by_hand(delivery_id, State.DONE, by, "marked-sent", done_at=Now(), words=_("Marked as sent by an officer."))
 
 
@@ -316,7 +369,7 @@ def end_expired() -> int:
 
 def _end_waiting(rows: QuerySet[Delivery], state: str, words: str) -> int:
     """End what waits among these deliveries, and what waits in their batches; what is being sent ends by itself."""
-    ended = rows.filter(state=State.WAITING).update(state=state, words=words)
+    ended = rows.filter(state__in=[State.WAITING, State.BY_HAND]).update(state=state, words=words)
     with transaction.atomic():
         # Locked as in batches.settle: of two that end at once, the second sees the first
         mine = rows.filter(state=State.SENDING, lease=BY_BATCHES).select_for_update(of=("self",)).order_by("pk")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import django_rq
@@ -17,13 +17,10 @@ from redis.exceptions import RedisError
 
 from alerts import alarms
 from alerts.models import Message
-from alerts.models import Rendering as RenderingRow
-from alerts.notice import Rendering
 
-from . import batches, checkpoints, fanout, hold, registry
-from .base import Broadcaster, Permanent, Publisher, Temporary, Uncertain
-from .base import Post as Out
-from .models import Attempt, Batch, Delivery, Post, State
+from . import batches, checkpoints, fanout, hold, posts, registry, retractions
+from .base import Broadcaster, ByHand, Outcome, Permanent, Publisher, Temporary, Uncertain
+from .models import Attempt, Batch, Delivery, State
 from .subscriptions import hooks, prepared
 
 log = logging.getLogger(__name__)
@@ -34,7 +31,7 @@ MOST = 120.0
 """Seconds of one job: an SMS gateway with a low limit takes longer for a batch than RQ lets a job run."""
 LOOK = 0.2
 """Seconds between two looks whether more urgent work waits."""
-HEAD_START = 0.5
+HEAD_START = 0.3
 """Seconds that page and feeds have for themselves at the most, before subscribers are begun with."""
 SLICE = 1.0
 """Seconds after which a batch gives way to another channel of its own message."""
@@ -82,7 +79,7 @@ def deliver(delivery_id: int) -> None:
     channel = registry.channel(delivery.channel)
     if isinstance(channel, Broadcaster):
         _let_the_page_go_first(delivery.message_id)
-        spoken = list(dict.fromkeys(rendering.language for rendering in _renderings(delivery)))
+        spoken = list(dict.fromkeys(rendering.language for rendering in posts.renderings(delivery)))
         for number, made in enumerate(batches.cut(delivery_id, token, channel.way, spoken)):
             ring_batches(made if not channel.one_by_one else made[:1] if number == 0 else [])
         return
@@ -92,12 +89,14 @@ def deliver(delivery_id: int) -> None:
     result = fanout.Result(Attempt.Result.ACCEPTED)
     with override("de"):  # what is stored for officers is stored in the city's first language
         try:
-            if not _all_languages(channel, delivery, token):
+            if not posts.all_languages(channel, delivery, token):
                 return
         except Temporary as error:
             result = fanout.Result(Attempt.Result.TEMPORARY, str(error), after=error.after)
         except Permanent as error:
             result = fanout.Result(Attempt.Result.PERMANENT, str(error))
+        except ByHand as error:
+            result = fanout.Result(Attempt.Result.BY_HAND, str(error))
         except Uncertain as error:
             result = fanout.Result(Attempt.Result.UNCERTAIN, str(error))
         except Exception as error:
@@ -108,7 +107,8 @@ def deliver(delivery_id: int) -> None:
     spent = fanout.Result(
         result.result, result.words, milliseconds=round(1000 * (time.monotonic() - started)), after=result.after
     )
-    if fanout.settle(delivery_id, token, spent, idempotent=channel.idempotent, site=channel.site):
+    may_ask = fanout.looks_up(channel)
+    if fanout.settle(delivery_id, token, spent, idempotent=channel.idempotent, site=channel.site, looks_up=may_ask):
         _after(delivery, spent)
 
 
@@ -121,28 +121,6 @@ def _let_the_page_go_first(message_id: int) -> None:
     ahead = Delivery.objects.filter(message=message_id, site=True, state__in=[State.WAITING, State.SENDING])
     while time.monotonic() < until and ahead.exists():
         time.sleep(0.02)
-
-
-def _all_languages(channel: Publisher, delivery: Delivery, token: str) -> bool:
-    """Hand over every language that is still owed. False where the delivery is no longer this worker's."""
-    failed: Temporary | None = None
-    for rendering in _owed(delivery):
-        if not channel.site and not fanout.may_go_on(delivery.message_id):
-            fanout.stop(delivery.pk, token)
-            return False
-        try:
-            held = _publish(channel, delivery, rendering, token)
-        except Temporary as error:
-            if not channel.site:
-                raise
-            failed = failed or error  # one language that fails must not keep the others off the page
-            continue
-        if not held:
-            log.warning("delivery %s: lease lost, stopping", delivery.pk)
-            return False
-    if failed is not None:
-        raise failed
-    return True
 
 
 def _refuse(delivery: Delivery, token: str) -> None:
@@ -194,27 +172,26 @@ def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float) -> 
     started = time.monotonic()
     looked = 0.0
     try:
-        rendering = next(one for one in _renderings(batch.delivery) if one.language == batch.language)
+        rendering = next(one for one in posts.renderings(batch.delivery) if one.language == batch.language)
         if batch.again and not channel.idempotent and not checkpoints.look_up(channel, batch, rendering, token):
             return
-        while checkpoints.carry_out(channel, batch, rendering, token):
+        handful = checkpoints.begin(channel, batch, token)
+        while handful is not None and handful.subscriptions:
+            outcomes = checkpoints.hand_over(channel, batch, rendering, token, handful)
             hooks.take(channel.name, channel.way, channel.arrived())
+            if outcomes is None:
+                log.warning("batch %s: lease lost, stopping", batch.pk)
+                return
             now = time.monotonic()
-            if batches.overtaken(batch):
-                words = _("A newer message took its place.")
-                batches.settle(batch, token, state=State.SUPERSEDED, words=words)
+            look = now - looked >= LOOK or now - started > most
+            looked = now if look else looked
+            if _stops(batch, token, outcomes, look=look, spent=now - started, most=most):
                 return
-            over = now - started > most
-            if not over and now - looked < LOOK:
-                continue
-            looked = now
-            if hold.held():
-                batches.put_back(batch, token)
-                return
-            if over or batches.someone_waits(batch, batch.delivery.queue, turns=now - started > SLICE):
-                batches.put_back(batch, token)
-                ring_batches([batch])
-                return
+            handful = checkpoints.go_on(channel, batch, token, outcomes)
+        if handful is None:
+            log.warning("batch %s: lease lost, stopping", batch.pk)
+        else:
+            batches.settle(batch, token, ask=not channel.idempotent)
     except Temporary as error:
         after = error.after if error.after is not None else fanout.pause(batch.tries)
         batches.put_back(batch, token, after=after, words=str(error))
@@ -224,6 +201,23 @@ def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float) -> 
     except Exception:
         log.exception("batch %s: unexpected fault in %s", batch.pk, batch.delivery.channel)
         # its lease runs out, and the sweep takes it back as a lost worker's
+
+
+def _stops(batch: Batch, token: str, outcomes: Sequence[Outcome], *, look: bool, spent: float, most: float) -> bool:
+    """Whether a batch ends or gives way here, between two checkpoints; it then has written its outcomes."""
+    if batches.overtaken(batch):
+        if batches.checkpoint(batch, token, outcomes):
+            words = _("A newer message took its place.")
+            batches.settle(batch, token, state=State.SUPERSEDED, words=words)
+        return True
+    if not look:
+        return False
+    held, over = hold.held(), spent > most
+    if held or over or batches.someone_waits(batch, batch.delivery.queue, turns=spent > SLICE):
+        if batches.checkpoint(batch, token, outcomes) and batches.put_back(batch, token) and not held:
+            ring_batches([batch])
+        return True
+    return False
 
 
 def prepare(after: int = 0) -> None:
@@ -256,55 +250,6 @@ def ring_to_prepare(after: int = 0) -> None:
         log.warning("no doorbell to prepare (%s)", type(error).__name__)
 
 
-def _owed(delivery: Delivery) -> list[Rendering]:
-    """The approved renderings that have no post yet."""
-    done = set(delivery.posts.values_list("language", flat=True))
-    return [rendering for rendering in _renderings(delivery) if rendering.language not in done]
-
-
-def _renderings(delivery: Delivery) -> list[Rendering]:
-    """The approved renderings, with the slots that release has filled."""
-    message = delivery.message
-    rows = RenderingRow.objects.filter(draft=message.draft_id, round=message.round, channel=delivery.channel)
-    slots = {
-        "identifier": message.identifier,
-        "sent": message.sent.isoformat(),
-        "slug": message.alert.slug,
-        "digest": message.digest,
-        "expires": message.expires.isoformat(),
-    }
-    return [Rendering(row.channel, row.language, row.fields_json, slots) for row in rows.order_by("pk")]
-
-
-def _publish(channel: Publisher, delivery: Delivery, rendering: Rendering, token: str) -> bool:
-    """Hand one rendering over and keep its post. False where the lease was lost."""
-    if not fanout.renew(delivery.pk, token):
-        return False
-    started = time.monotonic()
-    key = f"{delivery.message.identifier}:{delivery.channel}:{rendering.language}"
-    if delivery.rehearsal:
-        out = Out(remote_id="rehearsal", data={"would_send": dict(rendering.fields)})
-    else:
-        first = (
-            Post.objects.filter(
-                delivery__message__alert=delivery.message.alert_id,
-                delivery__channel=delivery.channel,
-                delivery__message__number__lt=delivery.message.number,
-                delivery__rehearsal=False,
-                language=rendering.language,
-            )
-            .order_by("pk")
-            .first()
-        )
-        if first is None:
-            out = channel.publish(rendering, key=key)
-        else:
-            out = channel.update(rendering, Out(first.remote_id, first.url, first.data), key=key)
-    spent = round(1000 * (time.monotonic() - started))
-    post = Post(remote_id=out.remote_id, url=out.url, data=dict(out.data))
-    return fanout.accepted(delivery.pk, token, rendering, post, spent)
-
-
 def _after(delivery: Delivery, result: fanout.Result) -> None:
     """What follows from a result: the gate opens, or an alarm sounds."""
     cause = f"site {delivery.message_id} {delivery.channel}"
@@ -325,13 +270,33 @@ def _after(delivery: Delivery, result: fanout.Result) -> None:
                 text.format(channel=registry.label(delivery.channel), reason=result.words),
                 link=f"{settings.ADDRESS}/desk/",
             )
-        elif result.result != Attempt.Result.TEMPORARY:
+        elif result.result in {Attempt.Result.PERMANENT, Attempt.Result.UNCERTAIN, Attempt.Result.LOST} and (
+            not Delivery.objects.filter(pk=delivery.pk, state=State.WAITING).exists()
+        ):
             text = _("{channel} did not carry a message: {reason}")
             alarms.sound(
                 f"delivery {delivery.pk}",
                 text.format(channel=registry.label(delivery.channel), reason=result.words),
                 link=f"{settings.ADDRESS}/desk/",
             )
+
+
+def ring_to_retract(ids: Iterable[int]) -> None:
+    """Have these posts taken back; they wait in their rows where Redis is gone."""
+    told = []
+    try:
+        for retraction_id in ids:
+            django_rq.get_queue("commercial").enqueue(retract, retraction_id, result_ttl=0, failure_ttl=86_400)
+            told.append(retraction_id)
+    except (RedisError, OSError) as error:
+        log.warning("no doorbell (%s): the sweep takes what waits", type(error).__name__)
+    if told:
+        retractions.rung(told)
+
+
+def retract(retraction_id: int) -> None:
+    """Take back one post, if nobody else is at it."""
+    retractions.carry_out(retraction_id)
 
 
 @contextmanager
@@ -383,6 +348,8 @@ def sweep(*, patience: float) -> int:
             ring_for(Delivery.objects.filter(message=message, city=False, state=State.WAITING))
     ring_for(fanout.unrung())
     ring_batches(batches.unrung())
+    with going_on("retractions"):
+        ring_to_retract(retractions.owed())
     return done
 
 
@@ -392,6 +359,7 @@ def _lost(delivery: Delivery) -> None:
     # a broadcaster's delivery was only being cut into batches: nothing of it went out
     again = channel is not None and (channel.idempotent or isinstance(channel, Broadcaster))
     result = fanout.Result(Attempt.Result.LOST, _("The worker was lost in the middle of it."))
-    settled = fanout.settle(delivery.pk, delivery.lease, result, idempotent=again, site=delivery.site)
+    may_ask = channel is not None and fanout.looks_up(channel)
+    settled = fanout.settle(delivery.pk, delivery.lease, result, idempotent=again, site=delivery.site, looks_up=may_ask)
     if settled and not again:
         _after(delivery, result)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from alerts import public
 from alerts.notice import Notice, Rendering
 from alerts.ports import CannotCompose
+from alerts.terms import Severity
 
 from . import vapid
 from .base import Broadcaster, Channel, Publisher
@@ -23,7 +24,7 @@ from .http import Http
 
 log = logging.getLogger(__name__)
 
-OURS = {"adapter", "rehearsal", "label"}
+OURS = {"adapter", "rehearsal", "label", "least"}
 """Keys of an entry that are the engine's; all others go to the adapter's constructor."""
 
 
@@ -120,9 +121,25 @@ def label(name: str) -> str:
         "webpush": _("Push"),
         "sms": _("SMS"),
         "email": _("E-mail"),
+        "mastodon": "Mastodon",
+        "bluesky": "Bluesky",
+        "x": "X",
+        "facebook": "Facebook",
+        "instagram": "Instagram",
+        "threads": "Threads",
+        "linkedin": "LinkedIn",
+        "telegram": "Telegram",
+        "tiktok": "TikTok",
+        "youtube": "YouTube",
     }
     entry = settings.CHANNELS.get(name, {})
     return str(entry.get("label") or known.get(name) or name)
+
+
+def least(name: str) -> Severity | None:
+    """The severity from which on a channel is used, where its entry names one (``least = "Severe"``)."""
+    word = settings.CHANNELS[name].get("least")
+    return Severity(word) if word else None
 
 
 def rehearsal(name: str) -> bool:
@@ -146,6 +163,11 @@ def compose(notices: Sequence[Notice]) -> list[Rendering]:
                     _("{channel} can't say this: {reason}").format(channel=label(name), reason=error)
                 ) from error
     return made
+
+
+def pictures() -> set[str]:
+    """The shapes of image cards that any channel wants (``alerts.ports.Pictures``)."""
+    return {shape for name in names() for shape in channel(name).pictures}
 
 
 def _forget(*, setting: str, **_kwargs: Any) -> None:

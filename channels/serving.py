@@ -241,7 +241,7 @@ def _headers(path: str, suffix: str) -> dict[str, str]:
     """Media type, how long it may be kept, and who may read it."""
     suffix = suffix.lower()
     cap = path.startswith("/cap/") and suffix == ".xml"
-    kept = FOREVER if cap or path.startswith("/assets/") else FRESH
+    kept = FOREVER if cap or path.startswith(("/assets/", "/cards/")) else FRESH
     headers = {
         "Content-Type": CAP if cap else TYPES.get(suffix, "application/octet-stream"),
         "Cache-Control": ASK_FIRST if path == WORKER else kept,
@@ -250,6 +250,8 @@ def _headers(path: str, suffix: str) -> dict[str, str]:
         headers["Access-Control-Allow-Origin"] = "*"
         headers["Access-Control-Expose-Headers"] = "ETag, Last-Modified"
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if path.startswith("/cards/"):
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # where a link is shared, its picture is shown
     return headers
 
 

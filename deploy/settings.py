@@ -76,6 +76,7 @@ STORAGES = {
 # Ports of the domain, bound to the channels (DESIGN, arrows)
 ALERTS_RING = "channels.jobs.ring"
 ALERTS_COMPOSE = "channels.registry.compose"
+ALERTS_PICTURES = "channels.registry.pictures"
 ALERTS_PROGRESS = "channels.tally.progress"
 ALERTS_NOTIFY = "channels.officers.notify"
 

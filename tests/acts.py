@@ -195,6 +195,25 @@ def reach(channels: str, severity: str = "Extreme") -> dict[str, Any]:
     }
 
 
+def volley(count: str, channels: str) -> dict[str, Any]:
+    """Approve so many messages one after another: seconds until each of these channels was done with each."""
+    author, approver = officers()
+    spent: dict[str, list[float]] = {name: [] for name in channels.split(",")}
+    for _number in range(int(count)):
+        draft = city.submitted(author, texts=STEPS[1].content.texts)
+        started = time.time()
+        message = approval.approve(draft.pk, draft.digest, approver)
+        assert message is not None
+        rows = Delivery.objects.filter(message=message, channel__in=list(spent))
+        while rows.exclude(done_at=None).count() < len(spent):
+            time.sleep(0.01)
+        for row in rows:
+            assert row.done_at is not None
+            spent[row.channel].append(row.done_at.timestamp() - started)
+        time.sleep(0.2)  # what hangs meanwhile shall have begun to
+    return {"spent": spent}
+
+
 def minute_later() -> dict[str, Any]:
     """What a worker held that is no more, it no longer holds."""
     Batch.objects.filter(state="sending").update(lease_until=Now())

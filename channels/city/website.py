@@ -267,6 +267,9 @@ class Website(Publisher):
         staged.write(f"{folder}index.html", body.encode())
 
     def _alert(self, staged: Staged, pages: Pages, alert: public.PublicAlert) -> None:
+        for path in public.pictures(alert.slug):
+            if not (self.folder.root / path).exists():
+                staged.write(path, public.picture(path))  # before the gate: platforms fetch it from here
         self._write(staged, pages.path_of(alert.slug)[1:], pages.alert(alert))
 
     def _lists(self, staged: Staged, pages: Pages, slugs: Iterable[str]) -> None:
@@ -375,6 +378,7 @@ def _fields(notice: Notice) -> dict[str, Any]:
         # in an exercise nobody is to be called, and nothing else read that was written for the real thing
         "contact": notice.contact if real else "",
         "web": notice.web if real else "",
+        "card": notice.picture("wide") or notice.picture("square"),
     }
 
 

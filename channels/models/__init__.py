@@ -11,22 +11,28 @@ from .deliveries import (
     Leased,
     Post,
     Recipient,
+    Retraction,
     State,
 )
+from .platforms import Audience, Pause, Reached
 from .subscriptions import Prepared, SignUp, Subscription, SubscriptionArea, Way
 
 __all__ = [
     "BY_BATCHES",
     "MOVES",
     "Attempt",
+    "Audience",
     "Batch",
     "Delivery",
     "Heartbeat",
     "Hold",
     "Leased",
+    "Pause",
     "Post",
     "Prepared",
+    "Reached",
     "Recipient",
+    "Retraction",
     "SignUp",
     "State",
     "Subscription",

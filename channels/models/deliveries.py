@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ class State(models.TextChoices):
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
     UNCLEAR = "unclear", _("unclear")
+    BY_HAND = "by-hand", _("by hand")
     SUPERSEDED = "superseded", _("superseded")
     LEFT_OUT = "left-out", _("left out")
 
@@ -22,9 +24,18 @@ class State(models.TextChoices):
 # What may follow what. A failed or unclear one goes back to waiting by an officer's hand alone.
 MOVES: dict[str, set[str]] = {
     State.WAITING: {State.SENDING, State.SUPERSEDED, State.LEFT_OUT, State.FAILED},
-    State.SENDING: {State.WAITING, State.DONE, State.FAILED, State.UNCLEAR, State.SUPERSEDED, State.LEFT_OUT},
+    State.SENDING: {
+        State.WAITING,
+        State.DONE,
+        State.FAILED,
+        State.UNCLEAR,
+        State.BY_HAND,
+        State.SUPERSEDED,
+        State.LEFT_OUT,
+    },
     State.FAILED: {State.WAITING, State.LEFT_OUT},
     State.UNCLEAR: {State.WAITING, State.DONE, State.LEFT_OUT},
+    State.BY_HAND: {State.DONE, State.SUPERSEDED, State.LEFT_OUT},
     State.DONE: set(),
     State.SUPERSEDED: set(),
     State.LEFT_OUT: set(),
@@ -51,7 +62,11 @@ class Leased(models.Model):
 
 
 class Delivery(Leased):
-    """One message by one channel. ``queue`` and ``city`` are what the channel was when it was planned."""
+    """One message by one channel. ``queue`` and ``city`` are what the channel was when it was planned.
+
+    ``unsure`` says that an earlier try may have put out the first language that has no post yet: it is
+    looked up before anything goes out again. ``begun`` is what ``Publisher.begin`` came to, by language.
+    """
 
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="deliveries")
     channel = models.CharField(max_length=40)
@@ -59,6 +74,8 @@ class Delivery(Leased):
     city = models.BooleanField()
     site = models.BooleanField(default=False)
     rehearsal = models.BooleanField(default=False)
+    unsure = models.BooleanField(default=False)
+    begun = models.JSONField(default=dict)
     planned_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
@@ -83,7 +100,10 @@ class Delivery(Leased):
 
 
 class Post(models.Model):
-    """What a publisher put out for one delivery in one language; in rehearsal, what it would have put out."""
+    """What a publisher put out for one delivery in one language; in rehearsal, what it would have put out.
+
+    ``retracted_at`` is when an officer had it taken back.
+    """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="posts")
     language = models.CharField(max_length=20)
@@ -91,12 +111,33 @@ class Post(models.Model):
     url = models.CharField(max_length=500, blank=True)
     data = models.JSONField(default=dict)
     at = models.DateTimeField(auto_now_add=True)
+    retracted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["delivery", "language"], name="one_post_per_language")]
 
     def __str__(self) -> str:
         return f"{self.delivery_id} {self.language}"
+
+
+class Retraction(Leased):
+    """An officer wants a post taken back; carried out by a worker like a delivery."""
+
+    post = models.OneToOneField(Post, on_delete=models.PROTECT, related_name="retraction")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+
+    class Meta:
+        verbose_name = _("retraction")
+        verbose_name_plural = _("retractions")
+        indexes = [
+            models.Index(
+                fields=["due_at"], name="retraction_owed", condition=Q(state__in=[State.WAITING, State.SENDING])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.post_id} {self.state}"
 
 
 class Attempt(models.Model):
@@ -107,6 +148,7 @@ class Attempt(models.Model):
         TEMPORARY = "temporary", _("will be tried again")
         PERMANENT = "permanent", _("refused for good")
         UNCERTAIN = "uncertain", _("unclear")
+        BY_HAND = "by-hand", _("by hand")
         LOST = "lost", _("worker lost")
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")

@@ -36,6 +36,7 @@ def folder(tmp_path: Path) -> Path:
         staged.write("alerts.json", b"{}")
         staged.write("alerts.geojson", b"{}")
         staged.write("cap/leipzig.1.xml", b"<alert/>")
+        staged.write("cards/0123.jpg", b"\xff\xd8JPEG")
         staged.write("assets/belfry.0123.css", b"p{}")
         staged.write("assets/icon-192.0123.png", b"\x89PNG")
         staged.write("sw.js", b"self.skipWaiting()")
@@ -100,7 +101,7 @@ def test_pages_and_feeds_let_an_update_through_within_a_minute(folder: Path) -> 
 
 
 def test_what_never_changes_may_be_kept_for_ever(folder: Path) -> None:
-    for path in ("/assets/belfry.0123.css", "/cap/leipzig.1.xml"):
+    for path in ("/assets/belfry.0123.css", "/cap/leipzig.1.xml", "/cards/0123.jpg"):
         assert "immutable" in ask(folder, path).headers["cache-control"]
 
 

@@ -41,6 +41,8 @@ PAGES = {
     "public/assets/belfry-1a2b.css": "a{}",
     "public/assets/icon.svg": "<svg/>",
     "public/assets/icon-192.0123.png": "PNG",
+    "public/cards/0123.jpg": "JPEG",
+    "public/cards/0123.png": "PNG",
     "public/sw.js": "self.skipWaiting()" * 50,
     "public/en/manifest.webmanifest": "{}",
     "public/subscribe/index.html": "<h1>Abonnieren</h1>",
