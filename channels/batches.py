@@ -33,6 +33,8 @@ PAUSES = (2.0, 10.0, 60.0, 300.0, 900.0)
 """Seconds before each further pass over those refused temporarily: a mail server's greylisting takes minutes."""
 PASSES = len(PAUSES) + 1
 """After so many passes, a recipient that is still refused temporarily has failed."""
+BEGINNING = 1.0
+"""Seconds that an urgent message has to itself at the most, from its planning until its first batch stands."""
 LOOK_UP_AFTER = 5.0
 """Seconds after which uncertain outcomes are looked up at the provider."""
 MOST_AFTER = 3600.0
@@ -314,6 +316,13 @@ def someone_waits(batch: Batch, queue: str, *, turns: bool) -> bool:
     others = claimable().exclude(mine).exclude(delivery__channel__in=taken)
     ranks = ["city-urgent"] if queue == "city-urgent" else ["city-urgent", queue]
     return others.filter(delivery__queue__in=ranks).exists()
+
+
+def urgent_one_begins(batch: Batch) -> bool:
+    """Whether an urgent message was planned a moment ago and has no batches yet: it needs the host for its page."""
+    moment = Now() - dt.timedelta(seconds=BEGINNING)
+    begins = Delivery.objects.filter(queue="city-urgent", state__in=OPEN, planned_at__gt=moment)
+    return begins.exclude(Q(lease=BY_BATCHES) | Q(message=batch.delivery.message_id)).exists()
 
 
 def next_in_turn(channel: str) -> list[Batch]:

@@ -212,12 +212,21 @@ def _stops(batch: Batch, token: str, outcomes: Sequence[Outcome], *, look: bool,
         return True
     if not look:
         return False
+    if batch.delivery.queue != "city-urgent":
+        _let_urgent_ones_begin(batch)
     held, over = hold.held(), spent > most
     if held or over or batches.someone_waits(batch, batch.delivery.queue, turns=spent > SLICE):
         if batches.checkpoint(batch, token, outcomes) and batches.put_back(batch, token) and not held:
             ring_batches([batch])
         return True
     return False
+
+
+def _let_urgent_ones_begin(batch: Batch) -> None:
+    """Leave the host to a more urgent message until its first batch stands, which this one then gives way to."""
+    until = time.monotonic() + batches.BEGINNING
+    while time.monotonic() < until and batches.urgent_one_begins(batch):
+        time.sleep(0.02)
 
 
 def prepare(after: int = 0) -> None:

@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import connection
 
-from channels import jobs
+from channels import batches, jobs
 from tests import city
 from tests.channels import fakes
 
@@ -45,6 +45,7 @@ def districts(db: None) -> None:
 def quiet(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two channels that only remember, no doorbell, nobody to wait for: for tests of the domain and the engine."""
     monkeypatch.setattr(jobs, "HEAD_START", 0.0)
+    monkeypatch.setattr(batches, "BEGINNING", 0.0)
     settings.CHANNELS = {
         "page": {"adapter": "tests.channels.fakes.Page"},
         "feed": {"adapter": "tests.channels.fakes.Page"},

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -104,6 +104,7 @@ class Website(Publisher):
             self._note_live(staged, [alert])
         url = self.address + pages.path_of(slug)
         self._look(url, f'data-identifier="{escape(identifier)}"')
+        self._look_at_card(rendering.fields.get("card"))
         if alert.status == Status.ACTUAL:
             self._look(self.address + pages.home, 'name="generator" content="Belfry"')
         return Post(remote_id=identifier, url=url)
@@ -126,6 +127,17 @@ class Website(Publisher):
         if mark not in answer.text:
             words = _("The new page was not found at the public address. Does the web server show this folder?")
             raise Temporary(words, after=2)
+
+    def _look_at_card(self, card: Mapping[str, Any] | None) -> None:
+        """Fetch the image card as platforms do: they are given its address as soon as the gate is open."""
+        if not card:
+            return
+        try:
+            answer = self.http.get(_("image card"), str(card["url"]))
+        except Permanent as error:
+            raise Temporary(str(error), after=2) from error
+        if hashlib.sha256(answer.content).hexdigest() != card["sha256"]:
+            raise Temporary(_("The image card was not found at the public address."), after=2)
 
     # what time alone changes
 

@@ -251,6 +251,31 @@ def test_a_batch_gives_way_to_an_urgent_message_between_checkpoints(author: User
     assert set(Counter(to("crowd")).values()) == {2}, "both messages have the same addresses; nobody got one twice"
 
 
+def test_a_batch_leaves_the_host_to_an_urgent_message_until_that_one_s_batches_stand(
+    author: User, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BEGINNING", 60.0)
+    minor = planned(city.released(author, approver, severity="Minor"))
+    batch = Batch.objects.filter(delivery=minor).order_by("pk")[0]
+    assert not batches.urgent_one_begins(batch)
+    urgent = city.released(author, approver)
+    fanout.plan(urgent.pk)
+    assert batches.urgent_one_begins(batch)
+    slept = []
+
+    def sleep(_seconds: float) -> None:
+        slept.append(len(to("crowd")))
+        for waiting in Delivery.objects.filter(message=urgent, queue="city-urgent"):
+            jobs.deliver(waiting.pk)
+
+    monkeypatch.setattr(jobs.time, "sleep", sleep)
+    jobs.send_batch(batch.pk)
+    assert slept == [10], "after one checkpoint it waited, until the urgent one was cut"
+    assert len(to("crowd")) == 10
+    Delivery.objects.filter(message=urgent).update(planned_at=Now() - dt.timedelta(seconds=90), lease="x")
+    assert not batches.urgent_one_begins(batch), "never for long: a channel that hangs holds nobody up"
+
+
 def test_an_urgent_batch_does_not_give_way_to_a_lesser_one(author: User, approver: User) -> None:
     urgent = planned(city.released(author, approver))
     planned(city.released(author, approver, severity="Minor"))
