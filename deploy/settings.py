@@ -302,5 +302,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["words"]}},
     "root": {"handlers": ["console"], "level": env.str("BELFRY_LOG_LEVEL", "INFO")},
     # httpx would log every address at INFO, and some platforms take their token in it
-    "loggers": {name: {"level": "WARNING"} for name in ("axes", "httpx", "rq.worker", "urllib3", "oauthlib", "requests_oauthlib", "tweepy")},
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("axes", "httpx", "rq.worker", "urllib3", "oauthlib", "requests_oauthlib", "tweepy")
+    },
 }
