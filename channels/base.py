@@ -178,7 +178,7 @@ class Publisher(Channel):
 
     languages: Sequence[str] = ()
 
-    def begin(self, rendering: Rendering, *, key: str) -> Mapping[str, Any]:
+    def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """Do what nobody sees yet: upload a picture, make a container. JSON values, kept before ``publish`` is called
         and given to it, and to every later try, as ``rendering.begun``. Raises as ``publish``, but never Uncertain."""
         return {}

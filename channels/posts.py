@@ -93,7 +93,7 @@ def _one(channel: Publisher, delivery: Delivery, rendering: Rendering, token: st
         if found is None:
             if delivery.unsure and not fanout.sure(delivery, token):
                 return False
-            made = channel.begin(rendering, key=key)
+            made = channel.begin(rendering, key=key, reply_to=first)
             if made != rendering.begun and not fanout.begun(delivery, token, rendering.language, made):
                 return False
             if not fanout.renew(delivery.pk, token):

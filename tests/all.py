@@ -22,6 +22,7 @@ from deploy.supervise import adopt, end_adopted
 HOUSE = Path(__file__).resolve().parent.parent
 REASON_TO_SKIP = "real data missing"
 MAY_TAKE = 900  # seconds, any one step
+PROCESSES = "3"  # on two cores: half of the slow tests wait for processes and browsers
 
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
@@ -76,8 +77,8 @@ class Run:
         report = self.folder / "report.xml"
         report.unlink(missing_ok=True)
         # loadfile: what the tests of one module share (a browser, a server) is started once
-        options = ["-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-        well = self.command(name, [*within, "pytest", *options, *words])
+        options = ["-q", "-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
+        well = self.command(name, [*within, "pytest", *options, f"--junit-xml={report}", *words])
         found = Counter(outcome(case) for case in ET.parse(report).iter("testcase")) if report.is_file() else Counter()  # noqa: S314
         if not found["passed"] or (not well and not found["failed"] + found["error"]):
             found["error"] += 1

@@ -60,6 +60,13 @@ def no_doorbell(_message_id: int) -> None:
     """Stands for a Redis that is not there."""
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that start whole processes or a browser go first: nobody waits for one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_configure() -> None:
     """Officers of tests have no secrets: a quick hash for their passwords."""
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -98,7 +98,7 @@ class X(Publisher):
         picture = notice.picture("wide")
         return Rendering(self.name, notice.language, {"text": text} | ({"picture": picture} if picture else {}))
 
-    def begin(self, rendering: Rendering, *, key: str) -> Mapping[str, Any]:
+    def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """Upload the card with its description. One that X refuses is left out: the words go without it."""
         card = rendering.fields.get("picture")
         body = rendering.pictures.get(card["sha256"]) if card else None

@@ -119,6 +119,7 @@ def platform() -> Iterator[Platform]:
 def _handler(there: Platform) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a body in a packet of its own would wait for the other side
 
         def handle_one_request(self) -> None:
             with contextlib.suppress(ConnectionError):

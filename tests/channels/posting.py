@@ -54,9 +54,6 @@ class Posts(Contract):
     sends: tuple[str, str] = ("POST", ".*")
     """Method and path (a regular expression) of the one call that puts out."""
     first: Post = FIRST
-    pictures: bool = False
-    """Whether a card is put into the rendering that is published."""
-
     def at(self, url: str) -> Publisher:
         """The channel that talks to this server, with ``SECRET`` as its secret and 0.3 s of patience."""
         raise NotImplementedError
@@ -107,7 +104,7 @@ class Posts(Contract):
         channel = self.at(there.url)
         update = notices(kind=Kind.UPDATE, msg_type=MsgType.UPDATE)[0]
         rendering = replace(channel.compose(update), slots=SLOTS)
-        rendering = replace(rendering, begun=channel.begin(rendering, key=KEY))
+        rendering = replace(rendering, begun=channel.begin(rendering, key=KEY, reply_to=self.first))
         assert channel.update(rendering, self.first, key=KEY).remote_id
 
     def test_no_server_is_temporary(self) -> None:

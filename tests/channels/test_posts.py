@@ -35,7 +35,7 @@ class Platform(fakes.Fake):
     silent: ClassVar[list[Exception]] = []
     """What looking up comes to, where it fails."""
 
-    def begin(self, rendering: Rendering, *, key: str) -> Mapping[str, Any]:
+    def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         if rendering.begun:
             return rendering.begun
         self.containers.append(key)
