@@ -29,7 +29,11 @@ class Permanent(ChannelError):
 
 
 class Uncertain(ChannelError):
-    """It may have gone out."""
+    """It may have gone out. ``begun``, where given, is kept as if ``begin`` had returned it, for ``look_up``."""
+
+    def __init__(self, words: str, *, begun: Mapping[str, Any] | None = None) -> None:
+        super().__init__(words)
+        self.begun = begun
 
 
 class ByHand(ChannelError):
@@ -148,7 +152,7 @@ class Channel:
     """Trying twice is harmless."""
     seconds: ClassVar[float] = 30.0
     """The time one publish or one checkpoint may take."""
-    hops: ClassVar[Sequence[Hop]] = ()
+    hops: Sequence[Hop] = ()
     """Whom a message passes on its way, the city's own host apart."""
     pictures: ClassVar[Sequence[str]] = ()
     """Shapes of image cards that it wants (``alerts.cards.SHAPES``)."""

@@ -13,7 +13,7 @@ from alerts.notice import Rendering
 
 from . import fanout
 from .base import Post as Out
-from .base import Publisher, Temporary
+from .base import Publisher, Temporary, Uncertain
 from .models import Delivery, Post
 
 log = logging.getLogger(__name__)
@@ -98,13 +98,25 @@ def _one(channel: Publisher, delivery: Delivery, rendering: Rendering, token: st
                 return False
             if not fanout.renew(delivery.pk, token):
                 return False
-            ready = replace(rendering, begun=made)
-            found = channel.publish(ready, key=key) if first is None else channel.update(ready, first, key=key)
+            found = _put_out(channel, delivery, replace(rendering, begun=made), token, key, first)
         out = found
     spent = round(1000 * (time.monotonic() - started))
     post = Post(remote_id=out.remote_id, url=out.url, data=dict(out.data))
     delivery.unsure = False
     return fanout.accepted(delivery.pk, token, rendering, post, spent)
+
+
+def _put_out(
+    channel: Publisher, delivery: Delivery, rendering: Rendering, token: str, key: str, first: Out | None
+) -> Out:
+    try:
+        if first is None:
+            return channel.publish(rendering, key=key)
+        return channel.update(rendering, first, key=key)
+    except Uncertain as error:
+        if error.begun is not None:
+            fanout.begun(delivery, token, rendering.language, error.begun)
+        raise
 
 
 def _found(channel: Publisher, delivery: Delivery, rendering: Rendering, key: str, first: Out | None) -> Out | None:

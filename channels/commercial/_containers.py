@@ -29,7 +29,7 @@ class Staged(Publisher):
 
     city: ClassVar[bool] = False
     seconds: ClassVar[float] = 45.0
-    hops: ClassVar[Sequence[Hop]] = HOPS
+    hops: Sequence[Hop] = HOPS
     pictures: ClassVar[Sequence[str]] = ("square",)
 
     making: ClassVar[str]

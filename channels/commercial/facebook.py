@@ -32,7 +32,7 @@ class Facebook(Publisher):
     """Posts of a Facebook Page. ``page`` is its number, ``token_until`` the day on which the token ends, if it does."""
 
     city: ClassVar[bool] = False
-    hops: ClassVar[Sequence[Hop]] = HOPS
+    hops: Sequence[Hop] = HOPS
     pictures: ClassVar[Sequence[str]] = ("square",)
 
     def __init__(

@@ -121,6 +121,12 @@ def test_a_lost_answer_is_looked_up_and_never_posted_twice(message: Message) -> 
     assert [post.remote_id for post in row.posts.order_by("pk")] == ["c1", "c2"]
 
 
+def test_what_looking_up_needs_is_kept_with_an_uncertain_outcome(message: Message) -> None:
+    fakes.script["platform"] = [Uncertain("wird noch verarbeitet", begun={"container": "c1", "number": "v7"})]
+    row = carried(message)
+    assert row.begun == {"de": {"container": "c1", "number": "v7"}}
+
+
 def test_what_surely_did_not_go_out_goes_again(message: Message) -> None:
     fakes.script["platform"] = [Uncertain("abgebrochen")]
     carried(message)
