@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from shapely.geometry.base import BaseGeometry
 
 from .content import Circle, Polygon
+from .coordinates import MOST_KM
 from .maplabels import BIG, NOTE, SMALL, Labels, lines_of
 from .mapsheet import Frame, Sheet, disc_of, shape_of
 from .notice import metres
@@ -63,13 +64,13 @@ def alert_map(
     districts that none of them touches, or chosen ones, are coloured as a whole. Empty where there
     is nothing to draw. ``prefix`` begins the ids in it and differs for each map of a page.
     """
-    rounds = [circle for circle in circles if _sane_circle(circle)]
-    drawn = [polygon for polygon in polygons if _sane_polygon(polygon)]
-    districts = _leaves(areas)
-    touched = _expanded(areas, hit) | _expanded(areas, chosen)
+    rounds = [circle for circle in circles if sane_circle(circle)]
+    drawn = [polygon for polygon in polygons if sane_polygon(polygon)]
+    districts = leaves(areas)
+    touched = expanded(areas, hit) | expanded(areas, chosen)
     shapes = [*map(disc_of, rounds), *map(shape_of, drawn)]
-    whole = _expanded(areas, chosen) | {
-        code for code in touched if code in districts and not _meets(districts[code][1], shapes)
+    whole = expanded(areas, chosen) | {
+        code for code in touched if code in districts and not meets(districts[code][1], shapes)
     }
     focus = [*shapes, *(districts[code][1] for code in whole if code in districts)]
     if not focus:
@@ -115,14 +116,14 @@ def city_map(
     A key also stands for what lies below it. ``marks`` are pointed out with their place. Empty
     where no district has an outline.
     """
-    districts = _leaves(areas)
+    districts = leaves(areas)
     if not districts:
         return mark_safe("")
     levels: dict[str, str] = {}
     # From the top of the tree down: what is said of a district itself counts more than what is said of the city.
     for area in sorted(areas, key=lambda area: len(_above(areas, area.code))):
         if area.code in hit:
-            levels |= dict.fromkeys(_expanded(areas, [area.code]), hit[area.code])
+            levels |= dict.fromkeys(expanded(areas, [area.code]), hit[area.code])
     frame, seen = _city_view(tuple((code, shape) for code, (_name, shape) in districts.items()), len(levels))
     view = dict(seen)
     sheet = Sheet(frame)
@@ -132,7 +133,7 @@ def city_map(
         sheet.hits(f"map-hit{_level_class(level)}", hits)
     labels = Labels(CITY_WIDTH, frame.height, [])
     for mark in marks:
-        if _sane_circle(mark.circle):
+        if sane_circle(mark.circle):
             _mark(sheet, labels, mark)
     root = next((area.name for area in areas if not area.parent and area.code not in districts), "")
     title = _("Map of {city} and its districts").format(city=root) if root else _("Map of the districts")
@@ -149,7 +150,7 @@ def city_map(
 # What is drawn
 
 
-def _leaves(areas: Sequence[PublicArea]) -> Districts:
+def leaves(areas: Sequence[PublicArea]) -> Districts:
     """Name and outline (lon, lat) of the districts without parts of their own, by key."""
     parents = {area.parent for area in areas}
     return {
@@ -184,7 +185,7 @@ def _above(areas: Sequence[PublicArea], code: str) -> list[str]:
     return found
 
 
-def _expanded(areas: Sequence[PublicArea], codes: Collection[str]) -> set[str]:
+def expanded(areas: Sequence[PublicArea], codes: Collection[str]) -> set[str]:
     """These districts and all below them."""
     wanted = set(codes)
     if not wanted:
@@ -192,11 +193,12 @@ def _expanded(areas: Sequence[PublicArea], codes: Collection[str]) -> set[str]:
     return {area.code for area in areas if area.code in wanted or not wanted.isdisjoint(_above(areas, area.code))}
 
 
-def _sane_circle(circle: Circle) -> bool:
-    return _sane_point(circle.lat, circle.lon) and math.isfinite(circle.km) and circle.km > 0
+def sane_circle(circle: Circle) -> bool:
+    """Whether a circle can be drawn; one that is far too large is found out by ``areas``, not here."""
+    return _sane_point(circle.lat, circle.lon) and math.isfinite(circle.km) and 0 < circle.km <= 100 * MOST_KM
 
 
-def _sane_polygon(polygon: Polygon) -> bool:
+def sane_polygon(polygon: Polygon) -> bool:
     if len(polygon.points) < 4 or not all(_sane_point(lat, lon) for lat, lon in polygon.points):
         return False
     return shape_of(polygon).area > 0
@@ -219,7 +221,7 @@ def _window(
     return frame, view
 
 
-def _meets(shape: BaseGeometry, others: Sequence[BaseGeometry]) -> bool:
+def meets(shape: BaseGeometry, others: Sequence[BaseGeometry]) -> bool:
     return any(shape.intersects(other) for other in others)
 
 
