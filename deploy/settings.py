@@ -90,6 +90,38 @@ CHANNELS: dict[str, dict[str, Any]] = {
     "sms": {"adapter": "channels.city.sms.Sms", "rehearsal": False, "gateways": [{"kind": "folder"}]},
     "email": {"adapter": "channels.city.email.Email", "rehearsal": False},
 }
+if DEMO:
+    # The demo city's platforms, in rehearsal: what they would post is recorded and shown, and nobody is asked
+    CHANNELS |= {
+        "mastodon": {
+            "adapter": "channels.city.mastodon.Mastodon",
+            "instance": "https://social.leipzig.example",
+            "token": "demo",
+        },
+        "bluesky": {
+            "adapter": "channels.commercial.bluesky.Bluesky",
+            "handle": "stadt.leipzig.example",
+            "app_password": "demo",
+            "languages": ["de"],
+        },
+        "x": {
+            "adapter": "channels.commercial.x.X",
+            **dict.fromkeys(("consumer_key", "consumer_secret", "access_token", "access_token_secret"), "demo"),
+            "languages": ["de"],
+        },
+        "facebook": {
+            "adapter": "channels.commercial.facebook.Facebook",
+            "page": "1",
+            "token": "demo",
+            "languages": ["de"],
+        },
+        "instagram": {
+            "adapter": "channels.commercial.instagram.Instagram",
+            "account": "1",
+            "token": "demo",
+            "languages": ["de"],
+        },
+    }
 CHANNELS_ERROR = ""
 CHANNELS_LACK: list[str] = []
 
