@@ -42,11 +42,18 @@ def ask(post_id: int, reason: str, by: User) -> Retraction:
             asked = Retraction.objects.create(post=post, by=by, reason=reason.strip(), due_at=Now())
             audit.record(by, "retraction-asked", f"post {post_id}", channel=post.delivery.channel, reason=asked.reason)
     except IntegrityError as error:
-        again = Retraction.objects.filter(post=post, state=State.FAILED)
-        if not again.update(state=State.WAITING, due_at=Now(), rung_at=None, tries=0, words=""):
-            raise Refused(_("This post is being taken back already.")) from error
-        asked = Retraction.objects.get(post=post)
+        return _ask_again(post, reason.strip(), by, error)
     return asked
+
+
+def _ask_again(post: Post, reason: str, by: User, error: Exception) -> Retraction:
+    with transaction.atomic():
+        failed = Retraction.objects.filter(post=post, state=State.FAILED)
+        change = {"state": State.WAITING, "due_at": Now(), "rung_at": None, "tries": 0, "words": ""}
+        if not failed.update(**change, by=by, reason=reason):
+            raise Refused(_("This post is being taken back already.")) from error
+        audit.record(by, "retraction-asked", f"post {post.pk}", channel=post.delivery.channel, reason=reason)
+    return Retraction.objects.get(post=post)
 
 
 def owed() -> list[int]:
@@ -88,6 +95,7 @@ def carry_out(retraction_id: int) -> None:
         if mine.update(state=State.DONE, lease="", lease_until=None, words=""):
             Post.objects.filter(pk=row.post_id).update(retracted_at=Now())
             audit.record(row.by, "retracted", f"post {row.post_id}", channel=row.post.delivery.channel)
+            alarms.end(f"retraction {row.pk}")
 
 
 def _claimable() -> QuerySet[Retraction]:

@@ -23,9 +23,10 @@ from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
 
-from . import batches, fanout, hold, jobs, registry
+from . import batches, credentials, fanout, hold, jobs, registry
 from .base import ChannelError
 from .models import Heartbeat
+from .reach import daily
 from .subscriptions import prepared
 from .subscriptions.retention import forget_unconfirmed
 
@@ -67,10 +68,12 @@ class Upkeep:
             for name in settings.CHANNELS:
                 yield f"refresh of {name}", partial(_refresh, name)
             yield "promises", remind
+            yield "credentials", credentials.look
             yield "clocks", look_at_clock
             yield "twins", watch.look_for_twins
             yield "unconfirmed sign-ups", forget_unconfirmed
             yield "pushes made ahead", look_for_unprepared
+            yield "reach", daily.look
         yield "mails", self.send_mails
 
     def send_mails(self) -> None:

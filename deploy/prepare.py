@@ -57,6 +57,7 @@ def prepare() -> None:
     make_keys()
     if settings.DEMO:
         call_command("demo_city")
+        call_command("demo_reach")
     make_pages()
 
 

@@ -28,7 +28,7 @@ from . import people
 
 View = Callable[..., HttpResponseBase]
 
-WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate"}
+WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate", "retract", "posted"}
 """Names of the pages where an officer types: what they post outlives the session."""
 
 

@@ -36,6 +36,11 @@ STATES = {
     DraftState.LAPSED: "bad",
 }
 ACTIONS = {
+    "audience-typed": gettext_lazy("Audience typed in"),
+    "channel-paused": gettext_lazy("Channel paused"),
+    "channel-resumed": gettext_lazy("Channel switched on again"),
+    "retraction-asked": gettext_lazy("Post to be taken back"),
+    "retracted": gettext_lazy("Post taken back"),
     "draft-new": gettext_lazy("Draft begun"),
     "draft-saved": gettext_lazy("Draft saved"),
     "draft-taken-up": gettext_lazy("Draft taken up again"),

@@ -25,8 +25,10 @@ from alerts.notice import level_of
 from alerts.people import NotAllowed, Refused, may
 from alerts.terms import Status
 
-from .. import fanout, registry
-from ..models import Attempt, State
+from .. import fanout, pauses, registry
+from ..models import Attempt, Delivery, State
+from .byhand import hands
+from .posts import platforms
 from .state import LOOKS, OPEN, TROUBLE
 
 
@@ -68,6 +70,7 @@ def alert(request: HttpRequest, slug: str) -> HttpResponse:
         may_approve=may(me, "alerts.approve_draft"),
         events=_history(found),
         public_url=f"{settings.ADDRESS}/alerts/{found.slug}/",
+        hands=hands(_by_hand(found.latest)),
         **_progress(request, found, found.latest),
     )
 
@@ -75,8 +78,12 @@ def alert(request: HttpRequest, slug: str) -> HttpResponse:
 def progress(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """The part of the page that changes while channels work; asked for again and again by htmx."""
     found = _load(slug)
-    if found.latest is None or found.latest.number != number:
-        # a newer message is out: show its page instead of the old one's progress
+    if (
+        found.latest is None
+        or found.latest.number != number
+        or request.GET.get("hands", "") != _hands_key(_by_hand(found.latest))
+    ):
+        # a newer message is out, or something lies ready by hand: the page is made anew, not this part alone
         answer = HttpResponse(status=204)
         answer["HX-Refresh"] = "true"
         return answer
@@ -87,19 +94,37 @@ def _load(slug: str) -> Alert:
     return get_object_or_404(Alert.objects.select_related("latest__approval__officer", "latest__draft"), slug=slug)
 
 
+def _by_hand(message: Message) -> list[Delivery]:
+    """What lies ready for an officer's hand, with its message."""
+    return list(message.deliveries.filter(state=State.BY_HAND).select_related("message__alert").order_by("pk"))
+
+
+def _hands_key(rows: list[Delivery]) -> str:
+    """What the page's part tells of it when it asks again."""
+    return "-".join(str(row.pk) for row in rows)
+
+
+def _shown(row: dict[str, Any], started: dt.datetime, now: dt.datetime, paused: bool) -> dict[str, Any]:
+    """A channel's row as the page shows it: ``seconds`` from the approval, ``waits`` until when it must wait."""
+    waiting = row["state"] == State.WAITING
+    held = paused and waiting
+    return {
+        **row,
+        "look": "hold" if held else LOOKS[State(row["state"])],
+        "state_words": _("paused") if held else row["state_words"],
+        "paused": held,
+        "waits": row["due_at"] if waiting and not held and row["attempts"] and row["due_at"] > now else None,
+        "seconds": (row["done_at"] - started).total_seconds() if row["done_at"] else None,
+    }
+
+
 def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str, Any]:
     now = timezone.now()
     me = officer(request)
     # the approval's own clock: ``sent`` has whole seconds only, as CAP asks
     started = message.approval.at if message.approval and message.draft.plan == ReleasePlan.NOW else message.sent
-    rows = [
-        {
-            **row,
-            "look": LOOKS[State(row["state"])],
-            "seconds": (row["done_at"] - started).total_seconds() if row["done_at"] else None,
-        }
-        for row in ports.progress(message.pk)
-    ]
+    paused = pauses.paused()
+    rows = [_shown(row, started, now, row["channel"] in paused) for row in ports.progress(message.pk)]
     people = [row["people"] for row in rows if row["people"] and row["people"].planned]
     working = any(row["state"] in OPEN for row in rows) or not rows
     return {
@@ -111,7 +136,9 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
         "now": now,
         "city": [row for row in rows if row["city"]],
         "commercial": [row for row in rows if not row["city"]],
-        "trouble": [row for row in rows if row["state"] in TROUBLE or (row["state"] == State.WAITING and row["words"])],
+        "trouble": [row for row in rows if row["state"] in TROUBLE or _held_up(row)],
+        "platforms": platforms(found, [row["channel"] for row in rows]),
+        "hands_key": _hands_key(_by_hand(message)),
         "working": working and now - message.sent < dt.timedelta(hours=1),
         "done": sum(row["state"] == State.DONE for row in rows),
         "failed": sum(row["state"] in TROUBLE for row in rows),
@@ -133,6 +160,11 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
         "may_open_gate": may(me, "alerts.open_gate") and message.live_at is None,
         "may_act": may(me, "alerts.write_draft") or may(me, "alerts.approve_draft"),
     }
+
+
+def _held_up(row: dict[str, Any]) -> bool:
+    """Whether a channel is tried again after a fault; a paused one is told of at its switch."""
+    return bool(row["state"] == State.WAITING and row["words"] and not row["paused"])
 
 
 def _history(found: Alert) -> list[Event]:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from alerts.desk.site import Page, desk
 
 from .. import registry
-from . import deliveries, live, outbox, preview
+from . import byhand, cards, channels, deliveries, live, outbox, posts, preview, reach
 from .panels import first_screen
 
 PAGES = [
@@ -18,8 +18,14 @@ PAGES = [
     Page("deliveries/<int:delivery_id>/again/", deliveries.again, "delivery-again"),
     Page("deliveries/<int:delivery_id>/leave-out/", deliveries.leave_out, "delivery-leave-out"),
     Page("deliveries/<int:delivery_id>/sent/", deliveries.sent, "delivery-sent"),
-    Page("channels/", deliveries.channels, "channels", _("Channels"), place=3),
-    Page("channels/resume/", deliveries.resume, "resume"),
+    Page("deliveries/<int:delivery_id>/posted/", byhand.posted, "posted"),
+    Page("posts/<int:post_id>/retract/", posts.retract, "retract"),
+    Page("cards/<slug:sha256>/", cards.card, "card"),
+    Page("cards/<slug:sha256>/clip/", cards.clip, "clip"),
+    Page("channels/", channels.channels, "channels", _("Channels"), place=3),
+    Page("channels/resume/", channels.resume, "resume"),
+    Page("channels/<str:name>/pause/", channels.pause, "channel-pause"),
+    Page("channels/<str:name>/resume/", channels.switch_on, "channel-resume"),
     Page("outbox/", outbox.listing, "outbox", outbox.in_the_bar(), place=3),
     Page("outbox/<slug:kind>/<str:name>/", outbox.reading, "outbox-reading"),
     Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
@@ -29,6 +35,6 @@ PAGES = [
 def join() -> None:
     """Put them on the desk."""
     added = desk().added
-    added.pages += PAGES
+    added.pages += [*PAGES, *reach.PAGES]
     added.panels.append(first_screen)
     added.channel_label = registry.label

@@ -9,7 +9,8 @@ from alerts.desk.people import officer
 from alerts.desk.site import Panel
 from alerts.people import may
 
-from .deliveries import channel_health, in_trouble
+from .channels import channel_health
+from .deliveries import in_trouble
 
 MOST = 6
 

@@ -8,6 +8,7 @@ LOOKS = {
     State.DONE: "ok",
     State.FAILED: "bad",
     State.UNCLEAR: "severe",
+    State.BY_HAND: "hold",
     State.SUPERSEDED: "hold",
     State.LEFT_OUT: "hold",
 }

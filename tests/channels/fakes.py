@@ -24,11 +24,17 @@ answers: dict[str, list[str]] = {}
 found: dict[str, str] = {}
 """What looking up an address afterwards comes to; *uncertain* where nothing is said."""
 used: dict[str, list[bytes]] = defaultdict(list)
+taken_back: dict[str, list[str]] = defaultdict(list)
+"""The remote ids of posts that a channel took back."""
+refusals: dict[str, list[Exception]] = {}
+"""What happens at a channel's next tries to take a post back."""
 
 
 def forget() -> None:
     found.clear()
     used.clear()
+    taken_back.clear()
+    refusals.clear()
     sent.clear()
     script.clear()
     answers.clear()
@@ -68,6 +74,15 @@ class Once(Fake):
 
 class Commercial(Fake):
     city = False
+
+
+class Retractable(Commercial):
+    """One that takes posts back, unless ``refusals`` says otherwise."""
+
+    def retract(self, post: Post) -> None:
+        if refusals.get(self.name):
+            raise refusals[self.name].pop(0)
+        taken_back[self.name].append(post.remote_id)
 
 
 class Slow(Fake):

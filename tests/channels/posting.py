@@ -54,6 +54,7 @@ class Posts(Contract):
     sends: tuple[str, str] = ("POST", ".*")
     """Method and path (a regular expression) of the one call that puts out."""
     first: Post = FIRST
+
     def at(self, url: str) -> Publisher:
         """The channel that talks to this server, with ``SECRET`` as its secret and 0.3 s of patience."""
         raise NotImplementedError

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 PUBLIC = {"healthz", "i18n/setlang/", "desk/login/"}
 PUBLIC |= {f"s/{name}/" for name in ("start", "link", "leave", "push", "push/changed")}
 PUBLIC |= {f"s/{name}/x/" for name in ("confirm", "yes", "leave", "manage", "test", "hooks")} | {"s/1"}
+PUBLIC |= {"s/reached/bcdfg/"}
 FILLED = {
     "int": "1",
     "slug": "bcdfg",

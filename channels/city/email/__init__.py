@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from alerts.notice import City, Notice, Rendering
-from channels.base import Broadcaster, Forged, Inbound, Outcome, Permanent, Receipt, Recipient, Service
+from channels.base import Broadcaster, Forged, Hop, Inbound, Outcome, Permanent, Receipt, Recipient, Service
 
 from . import bounces, server, signing, verp, words
 from .answers import outcomes
@@ -47,6 +48,10 @@ class Email(Broadcaster):
     idempotent: ClassVar[bool] = True
     way: ClassVar[str] = "email"
     personal: ClassVar[bool] = True
+    hops: Sequence[Hop] = (
+        Hop(gettext_noop("residents' mail providers in the EU"), "eu"),
+        Hop(gettext_noop("residents' mail providers abroad (Gmail, Outlook, iCloud …)"), "abroad"),
+    )
     seconds: ClassVar[float] = 30.0
     most: ClassVar[int] = 500
 

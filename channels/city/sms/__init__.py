@@ -16,6 +16,7 @@ from channels.base import (
     Broadcaster,
     ChannelError,
     Forged,
+    Hop,
     Inbound,
     Outcome,
     Permanent,
@@ -30,7 +31,7 @@ from channels.base import (
 from . import wording
 from .aside import Aside
 from .failover import Dispatch
-from .gateways import Text, made
+from .gateways import Gateway, Text, made
 from .lines import Line
 from .text import characters, encoding, plain, segments
 
@@ -39,6 +40,11 @@ BUDGET = 25.0
 
 TELLING = 5.0
 """Seconds in which a service text is begun: somebody waits for it."""
+
+
+def _hop(gateway: Gateway) -> Hop:
+    """Who takes the texts of a gateway; each text goes by one of them."""
+    return Hop("Twilio", "abroad") if gateway.kind == "twilio" else Hop(gateway.name, "eu")
 
 
 class Sms(Broadcaster):
@@ -78,6 +84,7 @@ class Sms(Broadcaster):
         self.leave = leave
         self.in_flight = in_flight
         self.gateways = made(gateways, {"callback": f"{address}/s/hooks/{name}/", "data_dir": data_dir})
+        self.hops = tuple(_hop(one) for one in self.gateways if one.kind != "folder")
         limits = [one.per_second for one in self.gateways if one.per_second is not None]
         # one checkpoint must end in time even where the slowest sender carries all of it
         self.checkpoint = max(1, min(checkpoint, int(BUDGET / 2 * min(limits)))) if limits else checkpoint

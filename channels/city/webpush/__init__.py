@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from alerts.notice import City, Notice, Rendering
 from channels import vapid
-from channels.base import Broadcaster, Outcome, Permanent, Recipient, Service
+from channels.base import Broadcaster, Hop, Outcome, Permanent, Recipient, Service
 
 from . import answers, encryption, wording
 from .answers import Answer
@@ -70,6 +70,8 @@ class WebPush(Broadcaster):
     # the same Topic: a second one takes the place of the first
     idempotent: ClassVar[bool] = True
     way: ClassVar[str] = "push"
+    # each browser asks its own maker's push service
+    hops: Sequence[Hop] = tuple(Hop(name, "abroad") for name in ("Google", "Apple", "Mozilla", "Microsoft"))
     prepares: ClassVar[bool] = True
     checkpoint = 500
     seconds: ClassVar[float] = 25.0
