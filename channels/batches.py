@@ -1,29 +1,25 @@
 """Batches of a broadcaster: cut, claim, checkpoint, give way, settle; rows only, as ``fanout`` for deliveries.
 
-A checkpoint writes, in one transaction and under the lease, what became of a few hundred
-recipients and how far the batch has come. A worker that is lost between two checkpoints leaves
-behind which recipients it held in its hand.
+What happens within one, recipient by recipient, is ``handfuls``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext as _
 
 from alerts.models import Alert
 
 from . import fanout
-from .base import Outcome
-from .models import BY_BATCHES, Batch, Delivery, Hold, Recipient, State, Subscription
-from .subscriptions import matching, prepared
+from .models import BY_BATCHES, Batch, Delivery, Hold, Recipient, State
+from .subscriptions import matching
 
 SIZE = 5000
 """Recipients of one batch: RQ's own cost falls under two per cent (facts on fan-out)."""
@@ -37,17 +33,9 @@ BEGINNING = 1.0
 """Seconds that an urgent message has to itself at the most, from its planning until its first batch stands."""
 LOOK_UP_AFTER = 5.0
 """Seconds after which uncertain outcomes are looked up at the provider."""
-MOST_AFTER = 3600.0
-"""Seconds: no provider keeps a recipient waiting for longer."""
 TRIES = 20
 """After so many workers were lost over a batch, it has failed."""
 
-STATES = {
-    "accepted": Recipient.State.ACCEPTED,
-    "temporary": Recipient.State.TEMPORARY,
-    "permanent": Recipient.State.FAILED,
-    "uncertain": Recipient.State.UNCLEAR,
-}
 OPEN = (State.WAITING, State.SENDING)
 
 
@@ -126,7 +114,7 @@ def claim(batch_id: int, turn: str = "") -> str | None:
             taken = (
                 claimable()
                 .filter(pk=batch_id)
-                .update(state=State.SENDING, lease=token, lease_until=_lease(), tries=F("tries") + 1, turn=turn)
+                .update(state=State.SENDING, lease=token, lease_until=lease(), tries=F("tries") + 1, turn=turn)
             )
     except IntegrityError:
         return None  # another one has the turn, and rings for this one when it ends
@@ -136,117 +124,7 @@ def claim(batch_id: int, turn: str = "") -> str | None:
 def doubtful(batch: Batch) -> QuerySet[Recipient]:
     """Recipients that an earlier worker held in its hand when it was lost, and that have no outcome."""
     state = Recipient.State.TEMPORARY if batch.again else Recipient.State.OWED
-    return _of(batch).filter(pk__gt=batch.reached, pk__lte=batch.handed, state=state)
-
-
-@dataclass(frozen=True, slots=True)
-class Handful:
-    """Recipients for one checkpoint: their subscriptions and sealed addresses by row (missing where the subscription
-    has ended), and by subscription what was made ahead for them."""
-
-    subscriptions: dict[int, int]
-    addresses: dict[int, bytes]
-    prepared: dict[int, bytes]
-
-
-def hand(batch: Batch, token: str, most: int, *, prepares: bool = False) -> Handful | None:
-    """The next recipients for the channel, marked as handed; empty at the end; None where the lease was lost."""
-    return _hand(batch, token, batch.reached, most, prepares=prepares)
-
-
-def go_on(
-    batch: Batch, token: str, outcomes: Sequence[Outcome], most: int, *, prepares: bool = False
-) -> Handful | None:
-    """``checkpoint`` and ``hand`` in one transaction: half as many waits for the one write lock and for the disk."""
-    return _hand(batch, token, batch.handed, most, outcomes, prepares=prepares)
-
-
-def _hand(
-    batch: Batch, token: str, after: int, most: int, outcomes: Sequence[Outcome] | None = None, *, prepares: bool
-) -> Handful | None:
-    state = Recipient.State.TEMPORARY if batch.again else Recipient.State.OWED
-    address = Subscription.objects.filter(pk=OuterRef("subscription")).values("address")[:1]
-    rows = _of(batch).filter(pk__gt=after, state=state).order_by("pk").values_list("pk", "subscription")
-    found = list(rows.annotate(sealed=Subquery(address))[:most])
-    handed = found[-1][0] if found else batch.last
-    change: dict[str, object] = {"handed": handed, "lease_until": _lease()}
-    if outcomes is not None:
-        change |= _reached(batch, outcomes)
-    subscriptions = {pk: subscription for pk, subscription, _sealed in found}
-    with transaction.atomic():
-        if not _mine(batch, token).update(**change):
-            return None
-        if outcomes is not None:
-            _write_worth_it(batch, outcomes)
-        sets = prepared.take(subscriptions.values()) if prepares and found else {}
-    batch.reached, batch.handed = (batch.reached if outcomes is None else batch.handed), handed
-    return Handful(subscriptions, {pk: bytes(sealed) for pk, _number, sealed in found if sealed is not None}, sets)
-
-
-def these(recipients: Sequence[Recipient]) -> Handful:
-    """These recipients with their addresses, marked as nothing."""
-    subscriptions = {row.pk: row.subscription for row in recipients}
-    sealed = dict(Subscription.objects.filter(pk__in=subscriptions.values()).values_list("pk", "address"))
-    addresses = {pk: bytes(sealed[number]) for pk, number in subscriptions.items() if number in sealed}
-    return Handful(subscriptions, addresses, {})
-
-
-def note(batch: Batch, token: str, outcome: Outcome) -> bool:
-    """Write one recipient's outcome at once, for channels that can't try twice. False where the lease was lost.
-
-    One statement, since it is done for each; a checkpoint's own lease outlasts what it may take.
-    """
-    written = Recipient.objects.filter(Exists(_mine(batch, token)), pk=outcome.recipient).update(
-        state=STATES[outcome.state], words=outcome.words[:200], remote_id=outcome.remote_id
-    )
-    if written and outcome.gone:
-        _leave([outcome.recipient])
-    return written == 1
-
-
-def checkpoint(batch: Batch, token: str, outcomes: Sequence[Outcome]) -> bool:
-    """Write what did not go well and how far the batch has come. False where the lease was lost: nothing is written.
-
-    In a first pass, those accepted are only counted; ``note`` has written its own already.
-    """
-    with transaction.atomic():
-        if not _mine(batch, token).update(**_reached(batch, outcomes), lease_until=_lease()):
-            return False
-        _write_worth_it(batch, outcomes)
-    batch.reached = batch.handed
-    return True
-
-
-def _reached(batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """How these outcomes change their batch's row."""
-    counted = 0 if batch.again else sum(outcome.state == "accepted" for outcome in outcomes)
-    change: dict[str, object] = {"reached": batch.handed, "sent": F("sent") + counted}
-    later = [outcome.after for outcome in outcomes if outcome.after is not None and outcome.state == "temporary"]
-    if later:
-        asked = Now() + dt.timedelta(seconds=min(max(later), MOST_AFTER))
-        change["not_before"] = Greatest(asked, Coalesce("not_before", Now()))
-    return change
-
-
-def _write_worth_it(batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    _write(batch, outcomes if batch.again else [one for one in outcomes if one.state != "accepted"])
-
-
-def uncertain(batch: Batch, most: int = 500) -> list[Recipient]:
-    """Recipients whose outcome is uncertain and was not asked for yet."""
-    rows = _of(batch).filter(state=Recipient.State.UNCLEAR, looked_up=False).order_by("pk")
-    return list(rows[:most])
-
-
-def found_out(batch: Batch, token: str, outcomes: Iterable[Outcome]) -> bool:
-    """Write what looking up came to: accepted; temporary goes again; uncertain stays so, and is not asked for again."""
-    with transaction.atomic():
-        if not _mine(batch, token).update(lease_until=_lease()):
-            return False
-        told = list(outcomes)
-        _of(batch).filter(pk__in=[one.recipient for one in told]).update(looked_up=True)
-        _write(batch, [one for one in told if one.state != "uncertain"])
-    return True
+    return of(batch).filter(pk__gt=batch.reached, pk__lte=batch.handed, state=state)
 
 
 def settle(batch: Batch, token: str, *, words: str = "", state: str = State.DONE, ask: bool = False) -> bool:
@@ -257,15 +135,15 @@ def settle(batch: Batch, token: str, *, words: str = "", state: str = State.DONE
     with transaction.atomic():
         # Of two last batches that settle at once, the second sees the first and closes the delivery
         Delivery.objects.select_for_update().get(pk=batch.delivery_id)
-        left = _of(batch).filter(state=Recipient.State.TEMPORARY)
-        unsure = _of(batch).filter(state=Recipient.State.UNCLEAR, looked_up=False)
+        left = of(batch).filter(state=Recipient.State.TEMPORARY)
+        unsure = of(batch).filter(state=Recipient.State.UNCLEAR, looked_up=False)
         waits = state == State.DONE and left.exists()
         if state == State.DONE and (waits or (ask and unsure.exists())):
             if batch.again + 1 < PASSES:
                 # what was just sent may take a moment to be seen at the provider
                 wait = PAUSES[batch.again] if waits else LOOK_UP_AFTER
                 return (
-                    _mine(batch, token).update(
+                    mine(batch, token).update(
                         state=State.WAITING,
                         lease="",
                         lease_until=None,
@@ -278,7 +156,7 @@ def settle(batch: Batch, token: str, *, words: str = "", state: str = State.DONE
                     == 1
                 )
             left.update(state=Recipient.State.FAILED)
-        if not _mine(batch, token).update(state=state, lease="", lease_until=None, words=words):
+        if not mine(batch, token).update(state=state, lease="", lease_until=None, words=words):
             return False
         close(batch.delivery_id)
     return True
@@ -292,7 +170,7 @@ def overtaken(batch: Batch) -> bool:
 def put_back(batch: Batch, token: str, *, after: float = 0.0, words: str = "") -> bool:
     """Let go of a batch between two checkpoints: to give way (``after`` 0), or to try again later."""
     return (
-        _mine(batch, token).update(
+        mine(batch, token).update(
             state=State.WAITING,
             lease="",
             lease_until=None,
@@ -400,35 +278,15 @@ def close(delivery_id: int) -> None:
     )
 
 
-def _of(batch: Batch) -> QuerySet[Recipient]:
+def of(batch: Batch) -> QuerySet[Recipient]:
     return Recipient.objects.filter(
         delivery=batch.delivery_id, language=batch.language, pk__gte=batch.first, pk__lte=batch.last
     )
 
 
-def _mine(batch: Batch, token: str) -> QuerySet[Batch]:
+def mine(batch: Batch, token: str) -> QuerySet[Batch]:
     return Batch.objects.filter(pk=batch.pk, state=State.SENDING, lease=token, lease_until__gt=Now())
 
 
-def _write(batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    """One update for each kind of outcome, not one for each recipient; who is gone has left."""
-    kinds: dict[tuple[str, str], list[int]] = {}
-    for outcome in outcomes:
-        if outcome.remote_id:
-            Recipient.objects.filter(pk=outcome.recipient).update(remote_id=outcome.remote_id)
-        kinds.setdefault((STATES[outcome.state], outcome.words[:200]), []).append(outcome.recipient)
-    for (state, words), ids in kinds.items():
-        _of(batch).filter(pk__in=ids).update(state=state, words=words)
-    gone = [outcome.recipient for outcome in outcomes if outcome.gone]
-    if gone:
-        _leave(gone)
-
-
-def _leave(recipients: Sequence[int]) -> None:
-    """Addresses that are none any more end their subscriptions."""
-    rows = Recipient.objects.filter(pk__in=recipients).values("subscription")
-    Subscription.objects.filter(pk__in=rows).delete()
-
-
-def _lease() -> object:
+def lease() -> object:
     return Now() + dt.timedelta(seconds=settings.LEASE_SECONDS)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from alerts.notice import Rendering
 from alerts.terms import Severity
 
-from . import batches
+from . import handfuls
 from .base import Broadcaster, Outcome, Recipient, Temporary, Uncertain
 from .models import Batch
 from .subscriptions import sealing, tokens
@@ -18,14 +18,14 @@ from .subscriptions import sealing, tokens
 LEFT = gettext_lazy("The subscription ended before this went out.")
 
 
-def begin(channel: Broadcaster, batch: Batch, token: str) -> batches.Handful | None:
+def begin(channel: Broadcaster, batch: Batch, token: str) -> handfuls.Handful | None:
     """The first recipients of a claimed batch. None where the lease was lost."""
-    return batches.hand(batch, token, channel.checkpoint, prepares=_prepares(channel, batch))
+    return handfuls.hand(batch, token, channel.checkpoint, prepares=_prepares(channel, batch))
 
 
-def go_on(channel: Broadcaster, batch: Batch, token: str, outcomes: Sequence[Outcome]) -> batches.Handful | None:
+def go_on(channel: Broadcaster, batch: Batch, token: str, outcomes: Sequence[Outcome]) -> handfuls.Handful | None:
     """Write what became of the last recipients, and take the next. None where the lease was lost."""
-    return batches.go_on(batch, token, outcomes, channel.checkpoint, prepares=_prepares(channel, batch))
+    return handfuls.go_on(batch, token, outcomes, channel.checkpoint, prepares=_prepares(channel, batch))
 
 
 def _prepares(channel: Broadcaster, batch: Batch) -> bool:
@@ -33,7 +33,7 @@ def _prepares(channel: Broadcaster, batch: Batch) -> bool:
 
 
 def hand_over(
-    channel: Broadcaster, batch: Batch, rendering: Rendering, token: str, handful: batches.Handful
+    channel: Broadcaster, batch: Batch, rendering: Rendering, token: str, handful: handfuls.Handful
 ) -> list[Outcome] | None:
     """Hand these recipients to the channel; what became of each. None where the lease was lost."""
     if batch.delivery.rehearsal:
@@ -50,7 +50,7 @@ def hand_over(
             heard.add(outcome.recipient)
             if channel.idempotent:
                 outcomes.append(outcome)
-            elif not batches.note(batch, token, outcome):
+            elif not handfuls.note(batch, token, outcome):
                 return None
     except Uncertain as error:
         if channel.idempotent:
@@ -68,8 +68,8 @@ def look_up(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str
     """
     message = batch.delivery.message
     loud = message.severity in {Severity.EXTREME, Severity.SEVERE, Severity.UNKNOWN}
-    while rows := batches.uncertain(batch, channel.checkpoint):
-        given = _given(channel, batches.these(rows))
+    while rows := handfuls.uncertain(batch, channel.checkpoint):
+        given = _given(channel, handfuls.these(rows))
         told = {one.recipient: one for one in channel.look_up(rendering, given, since=message.sent)}
         found = []
         for row in rows:
@@ -77,12 +77,12 @@ def look_up(channel: Broadcaster, batch: Batch, rendering: Rendering, token: str
             if outcome.state == "uncertain" and loud and row.pk in {one.id for one in given}:
                 outcome = Outcome(row.pk, "temporary", _("Whether it arrived is not known: it goes again."))
             found.append(outcome)
-        if not batches.found_out(batch, token, found):
+        if not handfuls.found_out(batch, token, found):
             return False
     return True
 
 
-def _given(channel: Broadcaster, handful: batches.Handful) -> list[Recipient]:
+def _given(channel: Broadcaster, handful: handfuls.Handful) -> list[Recipient]:
     """These recipients as the channel gets them; those that have left meanwhile are missing."""
     opened = sealing.unseal_all(channel.way, handful.addresses.values())
     subscriptions, sets = handful.subscriptions, handful.prepared

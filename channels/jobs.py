@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from alerts import alarms
 from alerts.models import Message
 
-from . import batches, checkpoints, fanout, hold, posts, registry, retractions
+from . import batches, checkpoints, fanout, handfuls, hold, posts, registry, retractions
 from .base import Broadcaster, ByHand, Outcome, Permanent, Publisher, Temporary, Uncertain
 from .models import Attempt, Batch, Delivery, State
 from .subscriptions import hooks, prepared
@@ -206,7 +206,7 @@ def _send_batch(channel: Broadcaster, batch: Batch, token: str, most: float) -> 
 def _stops(batch: Batch, token: str, outcomes: Sequence[Outcome], *, look: bool, spent: float, most: float) -> bool:
     """Whether a batch ends or gives way here, between two checkpoints; it then has written its outcomes."""
     if batches.overtaken(batch):
-        if batches.checkpoint(batch, token, outcomes):
+        if handfuls.checkpoint(batch, token, outcomes):
             words = _("A newer message took its place.")
             batches.settle(batch, token, state=State.SUPERSEDED, words=words)
         return True
@@ -216,7 +216,7 @@ def _stops(batch: Batch, token: str, outcomes: Sequence[Outcome], *, look: bool,
         _let_urgent_ones_begin(batch)
     held, over = hold.held(), spent > most
     if held or over or batches.someone_waits(batch, batch.delivery.queue, turns=spent > SLICE):
-        if batches.checkpoint(batch, token, outcomes) and batches.put_back(batch, token) and not held:
+        if handfuls.checkpoint(batch, token, outcomes) and batches.put_back(batch, token) and not held:
             ring_batches([batch])
         return True
     return False

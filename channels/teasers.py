@@ -17,6 +17,10 @@ from alerts.terms import Kind, ui_language
 
 JOINER = "\u2060"
 """A word joiner: seen by nobody, and after it a name is none that a network would look for."""
+ALONE = re.compile(
+    r"[\x00-\x0c\x0e-\u02ff\u0370-\u0482\u05d0-\u05ea\u0620-\u064a\u2010-\u2027\u20ac\u3041-\u30fa\u4e00-\u9fff]+"
+)
+"""Letters and signs that join with no other: counting them is counting what people see, a hundred times as fast."""
 SIGN = re.compile(r"(?<![\w@#＠＃])([@#＠＃])(?=\w)")
 
 
@@ -78,6 +82,13 @@ def _hard_cut(text: str, fits: Callable[[str], bool]) -> str:
     if not least:
         raise ValueError(_("Beside the link there is no room for a single word."))
     return "".join(seen[:least]) + ELLIPSIS
+
+
+def seen(text: str, limit: int) -> int:
+    """The characters of a text as people see them (graphemes); of one that is surely above ``limit``, no more than
+    that it is: the exact count takes milliseconds, and cutting asks for it at each word."""
+    alone = sum(map(len, ALONE.findall(text)))
+    return alone if alone == len(text) or alone > limit else int(grapheme.length(text))
 
 
 def plain(text: str) -> str:

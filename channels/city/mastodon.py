@@ -15,7 +15,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-import grapheme
 import httpx
 from django.utils.translation import gettext as _
 
@@ -23,7 +22,7 @@ from alerts.notice import Notice, Rendering, fit
 from alerts.terms import ui_language
 from channels.base import ChannelError, Hop, Permanent, Post, Publisher, Temporary, Uncertain
 from channels.http import Http, check, retry_after
-from channels.teasers import teaser
+from channels.teasers import seen, teaser
 
 if TYPE_CHECKING:
     import mastodon
@@ -44,10 +43,6 @@ SLACK = dt.timedelta(minutes=5)
 """What the instance's clock may differ by."""
 DAY = 86_400.0
 ADDRESS = re.compile(r"https?://\S+")
-ALONE = re.compile(
-    r"[\x00-\u02ff\u0370-\u0482\u05d0-\u05ea\u0620-\u064a\u2010-\u2027\u20ac\u3041-\u30fa\u4e00-\u9fff]+"
-)
-"""Letters and signs that join with no other: counting them is counting what people see, a hundred times as fast."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -117,10 +112,7 @@ class Mastodon(Publisher):
         if not ADDRESS.fullmatch(link):
             words, line, link = text, "", ""
         counted = ADDRESS.sub(lambda found: found[0].ljust(self.reserved, "x"), words) + line
-        alone = sum(map(len, ALONE.findall(counted)))
-        if alone < len(counted) and alone <= self.max_characters:
-            alone = int(grapheme.length(counted))
-        return alone + (self.reserved if link else 0)
+        return seen(counted, self.max_characters) + (self.reserved if link else 0)
 
     def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """Upload the card with its description. One that the instance refuses is left out: the words go without it."""

@@ -13,7 +13,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-import grapheme
 import httpx
 from django.utils.translation import gettext as _
 
@@ -21,7 +20,7 @@ from alerts.notice import Notice, Rendering, fit
 from alerts.terms import ui_language
 from channels.base import Hop, Permanent, Post, Publisher, Temporary, Uncertain
 from channels.http import Http, check, retry_after
-from channels.teasers import teaser
+from channels.teasers import seen, teaser
 
 if TYPE_CHECKING:
     import atproto
@@ -40,10 +39,6 @@ DAY = 86_400.0
 COLLECTION = "app.bsky.feed.post"
 DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
 URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]+)/app\.bsky\.feed\.post/([A-Za-z0-9._~:-]{1,512})")
-ALONE = re.compile(
-    r"[\x00-\u02ff\u0370-\u0482\u05d0-\u05ea\u0620-\u064a\u2010-\u2027\u20ac\u3041-\u30fa\u4e00-\u9fff]+"
-)
-"""Letters and signs that join with no other: counting them is counting what people see, a hundred times as fast."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -192,10 +187,7 @@ class Bluesky(Publisher):
 def length(text: str) -> int:
     """The length of a post in graphemes; with many bytes to each of them, as if ten bytes were one."""
     bytes_too = -(-len(text.encode()) * GRAPHEMES // BYTES)
-    alone = sum(map(len, ALONE.findall(text)))
-    if alone < len(text) and max(alone, bytes_too) <= GRAPHEMES:
-        alone = int(grapheme.length(text))
-    return max(alone, bytes_too)
+    return bytes_too if bytes_too > GRAPHEMES else max(seen(text, GRAPHEMES), bytes_too)
 
 
 def record_key(sent: dt.datetime, key: str) -> str:

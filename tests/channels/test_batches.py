@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from alerts.models import Message
 from alerts.terms import Kind
-from channels import batches, fanout, hold, jobs, registry, tally
+from channels import batches, fanout, handfuls, hold, jobs, registry, tally
 from channels.base import Broadcaster, Outcome, Permanent, Receipt, Reply, Temporary, Uncertain
 from channels.models import Batch, Delivery, Prepared, Recipient, State, Subscription
 from channels.subscriptions import sealing
@@ -197,13 +197,13 @@ def test_without_the_lease_nothing_is_written(message: Message) -> None:
     token = batches.claim(batch.pk)
     assert token
     assert batches.claim(batch.pk) is None
-    handful = batches.hand(batch, token, 10)
+    handful = handfuls.hand(batch, token, 10)
     assert handful
     assert len(handful.subscriptions) == 10
-    assert batches.hand(batch, "f" * 32, 10) is None
-    assert not batches.checkpoint(batch, "f" * 32, [])
+    assert handfuls.hand(batch, "f" * 32, 10) is None
+    assert not handfuls.checkpoint(batch, "f" * 32, [])
     Batch.objects.filter(pk=batch.pk).update(lease_until=Now() - dt.timedelta(seconds=1))
-    assert not batches.checkpoint(batch, token, [])
+    assert not handfuls.checkpoint(batch, token, [])
     batch.refresh_from_db()
     assert batch.reached < batch.handed
 
@@ -494,7 +494,7 @@ def test_two_messages_at_once_never_use_the_same_set(author: User, approver: Use
     for batch in rows:
         token = batches.claim(batch.pk)
         assert token
-        handful = batches.hand(batch, token, 20, prepares=True)
+        handful = handfuls.hand(batch, token, 20, prepares=True)
         assert handful
         taken.append(handful.prepared)
     assert len(taken[0]) == 20

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from alerts.content import District
 from alerts.models import Message
 from alerts.terms import Kind, Severity
-from channels import batches, fanout, jobs
+from channels import batches, fanout, handfuls, jobs
 from channels.models import Batch, Delivery, Recipient, Subscription, Way
 from channels.subscriptions import matching, sealing, topics
 from tests import city
@@ -143,9 +143,9 @@ def test_who_waited_when_it_was_superseded_has_not_got_it(author: User, approver
     batch = Batch.objects.get(delivery=delivery)
     token = batches.claim(batch.pk)
     assert token
-    handful = batches.hand(batch, token, 10)
+    handful = handfuls.hand(batch, token, 10)
     assert handful
-    assert batches.checkpoint(batch, token, [])
+    assert handfuls.checkpoint(batch, token, [])
     smaller = city.followed(first, Kind.UPDATE, author, approver, **NORTHWEST)
     assert reached(smaller) == {f"no-{number:02}" for number in range(10)}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import grapheme
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alerts.terms import Kind, MsgType
@@ -72,6 +72,13 @@ def test_a_word_without_end_is_cut_between_what_people_see_as_characters() -> No
     family = "👩‍👩‍👧‍👦"
     said = teasers.joined(family * 80, LINK, 100, grapheme.length)
     assert said == family * (100 - len(LINK) - 2) + "…\n" + LINK
+
+
+@example("\r\n" * 20, 30)
+@given(st.text(max_size=200), st.integers(1, 300))
+def test_seen_is_the_number_of_graphemes_or_surely_above_the_limit(text: str, limit: int) -> None:
+    exact = grapheme.length(text)
+    assert teasers.seen(text, limit) == exact or min(teasers.seen(text, limit), exact) > limit
 
 
 def test_no_room_is_said_in_words() -> None:
