@@ -223,6 +223,16 @@ def test_a_pause_holds_a_channel_until_it_ends(message: Message, author: User) -
     assert carried(message).state == State.DONE
 
 
+@pytest.mark.parametrize("trouble", [Temporary("wartet", after=3600), LOST_ANSWER, Permanent("gesperrt")])
+def test_a_platform_in_trouble_keeps_no_other_channel_from_work(message: Message, trouble: Exception) -> None:
+    fakes.script["platform"] = [trouble]
+    row = carried(message)
+    assert row.state in {State.WAITING, State.FAILED}
+    assert carried(message, "loud").state == State.DONE
+    if isinstance(trouble, Temporary):
+        assert Delivery.objects.filter(pk=row.pk, due_at__gt=Now() + dt.timedelta(minutes=59)).exists()
+
+
 def test_an_update_is_a_reply_to_the_first_post(message: Message, author: User, approver: User) -> None:
     carried(message)
     newer = city.followed(message, Kind.UPDATE, author, approver)
