@@ -125,8 +125,8 @@ def main() -> int:
         if only in {None, "sqlite"}:
             run.pytest(SQLITE, "-m", "not postgres_only")
         if only in {None, "postgresql"}:
-            # Browsers and whole processes see the same on either database
-            words = ["-m", "not browser and not slow"]
+            # Browsers, whole processes, and what touches no database, see the same on either
+            words = ["-m", "database and not browser and not slow"]
             run.pytest(POSTGRESQL, *words, within=["python", "-m", "tests.postgres"])
     say("")
     for step, seconds, well in run.steps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ from django.db import connection
 from channels import batches, jobs
 from tests import city
 from tests.channels import fakes
+
+
+DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
+"""Fixtures that bring the database along without a mark."""
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +64,14 @@ def no_doorbell(_message_id: int) -> None:
     """Stands for a Redis that is not there."""
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that start whole processes or a browser go first: nobody waits for one of them at the end."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Mark what uses the database; and modules that start whole processes or a browser go first, so that nobody
+    waits for one of them at the end."""
+    for item in items:
+        if item.get_closest_marker("django_db") or DATABASE & set(getattr(item, "fixturenames", ())):
+            item.add_marker("database")
+    yield
     slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
     items.sort(key=lambda item: item.path not in slow)
 
