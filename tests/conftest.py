@@ -16,7 +16,6 @@ from channels import batches, jobs
 from tests import city
 from tests.channels import fakes
 
-
 DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
 """Fixtures that bring the database along without a mark."""
 
