@@ -9,7 +9,7 @@ from channels.reach import views as reach
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("s/reached/<slug:slug>/", reach.reached, name="reached"),
+    path("s/reached/", include([path("<slug:slug>/", reach.reached, name="reached")])),
     path("s/", include("channels.subscriptions.urls")),
     path("desk/", admin.site.urls),
 ]

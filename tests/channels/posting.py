@@ -56,7 +56,7 @@ class Posts(Contract):
     first: Post = FIRST
 
     def at(self, url: str) -> Publisher:
-        """The channel that talks to this server, with ``SECRET`` as its secret and 0.3 s of patience."""
+        """The channel that talks to this server, with ``SECRET`` as its secret and a second of patience."""
         raise NotImplementedError
 
     def healthy(self, there: Platform) -> None:

@@ -27,7 +27,7 @@ UNREAD = {"no JSON": HTML, "invalid UTF-8": RUBBISH, "endless": ENDLESS_BODY}
 
 
 def apprise(url: str, **options: Any) -> Apprise:
-    return Apprise("matrix", **{"url": url, "city": CITY, "patience": 0.2, **options})
+    return Apprise("matrix", **{"url": url, "city": CITY, "patience": 1.0, **options})
 
 
 def aimed(scheme: str, url: str, tail: str = "/") -> str:
@@ -143,7 +143,7 @@ class TestApprise(Posts):
 
     def test_nothing_waits_longer_than_we_do(self) -> None:
         service = apprise("ntfy://bot:x@127.0.0.1:9/warnungen?cto=60&rto=60")._service
-        assert service.request_timeout == (0.2, 0.2)
+        assert service.request_timeout == (1.0, 1.0)
         assert service.request_rate_per_sec == 0
 
     # what its log says

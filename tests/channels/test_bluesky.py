@@ -46,7 +46,7 @@ UPLOAD = ("POST", "/xrpc/com.atproto.repo.uploadBlob")
 PROFILE = ("GET", "/xrpc/app.bsky.actor.getProfile")
 SESSION = ("GET", "/xrpc/com.atproto.server.getSession")
 EXPIRED = Answer(400, {"error": "ExpiredToken", "message": "Token has expired"})
-HTTP = Http(seconds=0.2)
+HTTP = Http(seconds=1.0)
 STANDS = Answer(200, {"uri": URI, "cid": CID, "validationStatus": "valid"})
 
 

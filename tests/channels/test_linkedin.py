@@ -20,7 +20,7 @@ from tests.channels.contract import CONTENT, HOSTILE, SECRET, notices
 from tests.channels.platforms import BROKEN, DROPPED, ENDLESS_BODY, HTML, RUBBISH, SILENT, Answer, Platform, platform
 from tests.channels.posting import KEY, ODD, SLOTS, Posts
 
-HTTP = Http(seconds=0.3)
+HTTP = Http(seconds=1.0)
 CARD = b"\xff\xd8 a card"
 PICTURE = Picture(
     "wide", "image/jpeg", 1200, 630, hashlib.sha256(CARD).hexdigest(), "Extreme Gefahr: Bombenfund",

@@ -49,7 +49,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def mastodon(url: str, **options: Any) -> Mastodon:
-    channel = Mastodon("mastodon", instance=url, **{"token": SECRET, "timeout": 0.2, **options})
+    channel = Mastodon("mastodon", instance=url, **{"token": SECRET, "timeout": 1.0, **options})
     channel.pause = 0
     return channel
 

@@ -44,7 +44,7 @@ def no(code: int, description: str = "Bad Request", status: int | None = None, *
 
 
 def telegram(url: str) -> Telegram:
-    return Telegram("telegram", http=Http(seconds=0.2), token=SECRET, chat="@leipzig", server=url)
+    return Telegram("telegram", http=Http(seconds=1.0), token=SECRET, chat="@leipzig", server=url)
 
 
 def part(asked: Asked, name: str) -> bytes:

@@ -23,7 +23,7 @@ from tests.channels.contract import CONTENT, HOSTILE, SECRET, notices
 from tests.channels.platforms import BROKEN, DROPPED, ENDLESS_BODY, HTML, RUBBISH, SILENT, Answer, Platform
 from tests.channels.posting import KEY, ODD, SLOTS, Posts
 
-HTTP = Http(seconds=0.3)
+HTTP = Http(seconds=1.0)
 PICTURE = Picture("tall", "image/jpeg", 1080, 1920, "ab" * 32, "Extreme Gefahr", "https://w.example/cards/ab.jpg")
 SINCE = dt.datetime(2030, 9, 13, 17, 35, tzinfo=dt.UTC)
 ACCESS = f"act.{SECRET}.1"

@@ -49,7 +49,7 @@ def english() -> Iterator[None]:
         yield
 
 
-def x(url: str, patience: float = 0.2) -> X:
+def x(url: str, patience: float = 1.0) -> X:
     return X(
         "x",
         consumer_key=SECRET,
