@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import django_rq
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
@@ -78,10 +79,7 @@ def deliver(delivery_id: int) -> None:
         return
     channel = registry.channel(delivery.channel)
     if isinstance(channel, Broadcaster):
-        _let_the_page_go_first(delivery.message_id)
-        spoken = list(dict.fromkeys(rendering.language for rendering in posts.renderings(delivery)))
-        for number, made in enumerate(batches.cut(delivery_id, token, channel.way, spoken)):
-            ring_batches(made if not channel.one_by_one else made[:1] if number == 0 else [])
+        _to_batches(channel, delivery, token)
         return
     if not isinstance(channel, Publisher):
         raise TypeError(f"{delivery.channel} is neither Publisher nor Broadcaster")
@@ -112,6 +110,16 @@ def deliver(delivery_id: int) -> None:
         _after(delivery, spent)
 
 
+def _to_batches(channel: Broadcaster, delivery: Delivery, token: str) -> None:
+    """Freeze and cut a claimed broadcaster's recipients, and ring for each run of batches as it stands."""
+    _let_the_page_go_first(delivery.message_id)
+    spoken = list(dict.fromkeys(rendering.language for rendering in posts.renderings(delivery)))
+    for number, made in enumerate(batches.cut(delivery.pk, token, channel.way, spoken)):
+        ring_batches(made if not channel.one_by_one else made[:1] if number == 0 else [])
+        if number == 0:
+            _let_the_first_begin(made)
+
+
 def _let_the_page_go_first(message_id: int) -> None:
     """Wait a moment for page and feeds before a hundred thousand recipients are frozen: links lead to the page.
 
@@ -121,6 +129,14 @@ def _let_the_page_go_first(message_id: int) -> None:
     ahead = Delivery.objects.filter(message=message_id, site=True, state__in=[State.WAITING, State.SENDING])
     while time.monotonic() < until and ahead.exists():
         time.sleep(0.02)
+
+
+def _let_the_first_begin(made: Sequence[Batch]) -> None:
+    """Leave the database's one write lock to the first checkpoint before more recipients are frozen."""
+    until = time.monotonic() + HEAD_START
+    waits = Batch.objects.filter(pk__in=[batch.pk for batch in made[:1]], reached__lt=F("first"))
+    while time.monotonic() < until and waits.exists():
+        time.sleep(0.01)
 
 
 def _refuse(delivery: Delivery, token: str) -> None:
