@@ -242,6 +242,8 @@ def _let_urgent_ones_begin(batch: Batch) -> None:
     """Leave the host to a more urgent message until its first batch stands, which this one then gives way to."""
     until = time.monotonic() + batches.BEGINNING
     while time.monotonic() < until and batches.urgent_one_begins(batch):
+        if batches.someone_waits(batch, batch.delivery.queue, turns=False):
+            return
         time.sleep(0.02)
 
 

@@ -553,8 +553,29 @@ def test_the_page_goes_first_but_is_not_waited_for_without_end(
             site.update(state=State.DONE)
 
     monkeypatch.setattr(jobs, "HEAD_START", 0.3)
+    monkeypatch.setattr(jobs, "_let_the_first_begin", list)
     monkeypatch.setattr(jobs.time, "sleep", sleeps)
     jobs.deliver(Delivery.objects.get(message=message, channel="crowd").pk)
     assert seen[0] == ["waiting"], "nothing was frozen while the page was on its way"
     assert len(seen) == 1 or not done
     assert Batch.objects.filter(delivery__message=message).exists(), "and subscribers are reached all the same"
+
+
+def test_the_first_checkpoint_comes_before_more_recipients_are_frozen(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city.subscribe("push", *(f"crowd-de-{number}" for number in range(130)))
+    fanout.plan(message.pk)
+    Delivery.objects.filter(message=message, site=True).update(state=State.DONE)
+    delivery = Delivery.objects.get(message=message, channel="crowd")
+    frozen: list[int] = []
+
+    def sleeps(_seconds: float) -> None:
+        frozen.append(Recipient.objects.filter(delivery=delivery).count())
+        jobs.send_batch(Batch.objects.filter(delivery=delivery).order_by("pk")[0].pk)
+
+    monkeypatch.setattr(jobs, "HEAD_START", 60.0)
+    monkeypatch.setattr(jobs.time, "sleep", sleeps)
+    jobs.deliver(delivery.pk)
+    assert frozen == [50], "the first run alone"
+    assert Recipient.objects.filter(delivery=delivery).count() == 130
