@@ -204,6 +204,7 @@ class TestApprise(Posts):
     def test_no_error_and_no_log_holds_the_secret(
         self, there: Platform, scheme: str, answer: Answer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        self.rendering(self.at(there.url))  # Apprise is read: what it says of its language then is no matter
         heard: list[logging.LogRecord] = []
         ear = logging.Handler()
         ear.emit = heard.append  # type: ignore[method-assign]
