@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,7 +68,8 @@ PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
 KEYS_DIR = DATA / "keys"
 STATIC_ROOT = DATA / "static"
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# Leaflet's files alone: as an app, django-leaflet would have the admin load GDAL
+STATICFILES_DIRS = [BASE_DIR / "static", Path(str(find_spec("leaflet").origin)).parent / "static"]  # type: ignore[union-attr]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -201,6 +203,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django_otp_webauthn",
     "axes",
     "csp",
     "django_rq",
@@ -325,6 +328,11 @@ AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "alerts.desk.site.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
 OTP_TOTP_ISSUER = f"Belfry {CITY_SHORT}"
+OTP_WEBAUTHN_RP_ID = urlsplit(ADDRESS).hostname or "localhost"
+OTP_WEBAUTHN_RP_NAME = OTP_TOTP_ISSUER
+OTP_WEBAUTHN_ALLOWED_ORIGINS = [ADDRESS]
+# Browsers allow passkeys over http on localhost; an http address that others reach is refused by alerts.checks
+SILENCED_SYSTEM_CHECKS = [] if HTTPS else ["otp_webauthn.E031"]
 
 LOGGING = {
     "version": 1,

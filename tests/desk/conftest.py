@@ -18,7 +18,8 @@ PASSWORD = "a-long-password-for-tests"
 
 def make_roles() -> None:
     """The groups of the migration; a test that empties the tables has emptied them too."""
-    importlib.import_module("alerts.migrations.0003_roles").make_roles(apps, None)
+    for name in ("0003_roles", "0008_roles_and_guards"):
+        importlib.import_module(f"alerts.migrations.{name}").make_roles(apps, None)
 
 
 def with_roles(name: str, *roles: str) -> User:

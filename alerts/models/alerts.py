@@ -1,4 +1,4 @@
-"""Alert, Draft, Part, Message, Area and what surrounds them; rules that must hold are constraints here.
+"""Alert, Draft, Part, Message and what is frozen with them; rules that must hold are constraints here.
 
 Rows of Message, Rendering and AuditEntry never change: triggers refuse it (migration
 ``0002_guards``), apart from ``Message.live_at`` and its reason, which are set once.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from . import content as contents
-from .terms import Kind, MsgType, Severity, Status
+from .. import content as contents
+from ..terms import Kind, MsgType, Severity, Status
+from .areas import Area
 
 # No 0/o, 1/l/i, no vowels: read out over a telephone, and never by chance a word.
 SLUG_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
@@ -25,36 +25,6 @@ SLUG_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
 def new_slug(length: int = 5) -> str:
     """A short random address for an alert's page; exercises take a longer one that nobody guesses."""
     return "".join(secrets.choice(SLUG_LETTERS) for _ in range(length))
-
-
-class Area(models.Model):
-    """A named district with its boundary, in a tree (city › Stadtbezirk › Ortsteil).
-
-    ``boundary`` and ``outline`` are GeoJSON geometries (lon, lat; WGS 84): the exact one, for
-    finding what a circle touches, and one simplified for maps. Rows are never deleted, since
-    messages refer to them; one that left the city's list is ``active=False``.
-    """
-
-    code = models.CharField(_("key"), max_length=80, unique=True)
-    name = models.CharField(_("name"), max_length=120)
-    parent = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("part of")
-    )
-    boundary = models.JSONField(_("boundary"), null=True, blank=True)
-    outline = models.JSONField(_("outline for maps"), null=True, blank=True)
-    order = models.PositiveIntegerField(_("order"), default=0)
-    active = models.BooleanField(_("in use"), default=True)
-
-    class Meta:
-        ordering = ["order", "name"]
-        verbose_name = _("area")
-        verbose_name_plural = _("areas")
-        constraints = [
-            models.CheckConstraint(name="area_is_not_its_own_parent", condition=~Q(parent=F("pk"))),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Alert(models.Model):
@@ -138,6 +108,7 @@ class Draft(models.Model):
             ("approve_draft", _("Can approve alerts")),
             ("break_glass", _("Can release an alert alone (break-glass)")),
             ("open_gate", _("Can open the gate by hand")),
+            ("lead_drill", _("Can start a drill")),
         ]
         constraints = [
             models.CheckConstraint(name="draft_state_is_known", condition=Q(state__in=DraftState.values)),
@@ -322,83 +293,3 @@ class Card(models.Model):
     def path(self) -> str:
         """Where the city's site has it, below its root."""
         return f"cards/{self.sha256[:32]}.{'png' if self.mime == 'image/png' else 'jpg'}"
-
-
-class Template(models.Model):
-    """A ready-made text with gaps like ``{place}``; a draft starts as a copy of it."""
-
-    key = models.SlugField(max_length=60, unique=True)
-    kind = models.CharField(max_length=12, choices=Kind, default=Kind.WARNING)
-    names = models.JSONField(_("names"), default=dict)
-    content_json = models.JSONField(default=dict)
-    order = models.PositiveIntegerField(default=0)
-    active = models.BooleanField(_("in use"), default=True)
-
-    class Meta:
-        ordering = ["order", "key"]
-        verbose_name = _("template")
-        verbose_name_plural = _("templates")
-
-    def __str__(self) -> str:
-        return self.key
-
-
-class Alarm(models.Model):
-    """Something an officer must know now: a banner at the desk and a mail to the roster, sent without RQ.
-
-    ``key`` names the cause: one cause has one open alarm at a time. ``text`` is plain words in the
-    city's first language, without contact data.
-    """
-
-    key = models.CharField(max_length=160)
-    text = models.TextField()
-    link = models.CharField(max_length=200, blank=True)
-    raised_at = models.DateTimeField(auto_now_add=True)
-    told_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-
-    class Meta:
-        ordering = ["-raised_at"]
-        verbose_name = _("alarm")
-        verbose_name_plural = _("alarms")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["key"], condition=Q(ended_at__isnull=True), name="one_open_alarm_per_cause"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.key
-
-
-class AuditEntry(models.Model):
-    """One line of the append-only record; ``hash`` covers the line and the hash before it."""
-
-    number = models.PositiveBigIntegerField(unique=True)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=150)
-    action = models.CharField(max_length=40)
-    subject = models.CharField(max_length=80)
-    data: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
-    previous = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64, unique=True)
-
-    class Meta:
-        ordering = ["number"]
-        verbose_name = _("record entry")
-        verbose_name_plural = _("record entries")
-        indexes = [models.Index(fields=["subject"], name="audit_by_subject")]
-
-    def __str__(self) -> str:
-        return f"{self.number} {self.action}"
-
-
-class AuditHead(models.Model):
-    """The end of the chain: locked while a line is appended, so that lines can't fork it."""
-
-    number = models.PositiveBigIntegerField(default=0)
-    hash = models.CharField(max_length=64, default="0" * 64)
-
-    def __str__(self) -> str:
-        return f"{self.number} {self.hash}"
