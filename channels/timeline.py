@@ -24,6 +24,7 @@ from .tally import Counts
 CHANNEL, GATE, WAS_PAUSED = "channel", "gate", "was-paused"
 """Actions of events that stand in no line of the record."""
 GRAVE = {"break-glass", "alarm", "gate-opened", "returned", "lapsed", "withdrawn", "retraction-asked", "held"}
+LET_GO = {"approved", "released", "break-glass"}
 DRAFT = re.compile(r"draft (\d+) of alert \d+|lapsed (\d+)")
 OF_MESSAGE = re.compile(r"(?:message|site) (\d+)\b")
 OF_DELIVERY = re.compile(r"(?:delivery|receipts) (\d+)")
@@ -43,7 +44,7 @@ FIGURES = {
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """The first and the last try of a delivery, and how many there were."""
+    """The first and the last try of a delivery, and how many there were (its languages together are one)."""
 
     first: Attempt
     last: Attempt
@@ -80,6 +81,11 @@ class Posted:
     reply: bool
     by_hand: bool
     taken_back: str = ""
+
+    @property
+    def link(self) -> str:
+        """Where it stands, if that is an address that can be followed."""
+        return self.post.url if self.post.url.startswith(("https://", "http://")) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,9 +313,9 @@ def _of_record(rows: Rows) -> Iterator[Event]:
     for line in rows.lines:
         event = _of_line(rows, line, numbers.of(line), told)
         message = said.get(event.message)
-        if message is not None and line.at > started(message):
+        if message is not None and line.at > started(message) and line.action not in LET_GO:
             event = replace(event, after=line.at - started(message))
-        if message is not None and line.action in {"approved", "released"}:
+        if message is not None and line.action in LET_GO:
             event = replace(event, level=level_of(message.content))
         if saved is not None and line.action == "draft-saved" and _same(saved.lines[-1], line):
             saved = replace(event, lines=(*saved.lines, line))

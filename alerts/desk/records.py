@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from .. import watch
 from ..audit import SYSTEM
 from ..models import AuditEntry, Draft, Message
+from ..notice import moment
 from ..templatetags import desk as words
 from ..terms import Kind, Status
 from . import people
@@ -102,6 +104,7 @@ class Line:
     entry: AuditEntry
     about: str
     link: str
+    exercise: bool
     facts: list[tuple[str, str]]
 
 
@@ -148,19 +151,22 @@ def _message_key(entry: AuditEntry) -> str:
 
 
 def _line(entry: AuditEntry, drafts: Mapping[int, Draft], messages: Mapping[str, Message]) -> Line:
-    about, link = entry.subject, ""
+    about, link, exercise = entry.subject, "", False
     if match := DRAFT.fullmatch(entry.subject):
         draft = drafts.get(int(match[1]))
         if draft is not None:
             about, link = words.title(draft), reverse("admin:draft", args=[draft.pk])
+            exercise = draft.content.exercise
     elif message := messages.get(_message_key(entry)):
         about, link = title(message.content), reverse("admin:alert", args=[message.alert.slug])
+        exercise = message.status == Status.EXERCISE
     elif entry.action.startswith("channel-") or entry.action == "audience-typed":
         about = words.channel_name(entry.subject)
     elif entry.subject.startswith("officer "):
         about = _("Officer {name}").format(name=entry.subject.removeprefix("officer "))
-    facts = [(str(LABELS.get(key, key)), _value(key, value)) for key, value in entry.data.items()]
-    return Line(entry, about, link, facts)
+    told = [(key, value) for key, value in entry.data.items() if value is not False or key == "whole"]
+    facts = [(str(LABELS.get(key, key)), _value(key, value)) for key, value in told]
+    return Line(entry, about, link, exercise, facts)
 
 
 def _value(key: str, value: Any) -> str:
@@ -172,6 +178,8 @@ def _value(key: str, value: Any) -> str:
         return str(Status(value).label)
     if key == "channel":
         return words.channel_name(str(value))
+    if key == "sent" and isinstance(value, str):
+        return _moment(value)
     if key in SHORT:
         return str(value)[:16]
     if key == "what" and isinstance(value, list):
@@ -179,3 +187,10 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {inner}" for name, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _moment(value: str) -> str:
+    try:
+        return moment(dt.datetime.fromisoformat(value))
+    except ValueError:
+        return value

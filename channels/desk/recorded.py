@@ -19,7 +19,6 @@ from django.views.decorators.http import require_safe
 
 from alerts.desk.people import officer
 from alerts.desk.site import page, refused
-from alerts.desk.summary import title
 from alerts.models import Draft, Message
 from alerts.models import Rendering as RenderingRow
 from alerts.notice import Rendering
@@ -29,7 +28,7 @@ from .. import registry
 from ..models import Delivery, Post, State
 from . import outbox
 from .report.rows import way_of
-from .report.views import has_a_role
+from .report.views import has_a_role, headline
 from .state import LOOKS
 
 PER_PAGE = 24
@@ -121,7 +120,7 @@ def sent(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
         "desk/outbox-message.html",
         exercise=message.status == Status.EXERCISE,
         message=message,
-        title=title(message.content),
+        title=headline(message.content),
         spoken=spoken,
     )
 

@@ -25,10 +25,22 @@ def exact(value: dt.datetime | None) -> SafeString | str:
     """Date and time to the second, as a ``time`` element."""
     if value is None:
         return ""
+    clock = f"{timezone.localtime(value):%H:%M:%S}"
+    return format_html('<time datetime="{}">{}, {}</time>', value.isoformat(), day(value), clock)
+
+
+@register.filter
+def day(value: dt.datetime) -> str:
+    """The day alone, with its year."""
     local = timezone.localtime(value)
     german = ui_language(translation.get_language() or "de") == "de"
-    day = f"{local.day}{'.' if german else ''} {formats.date_format(local, 'F')} {local.year}"
-    return format_html('<time datetime="{}">{}, {}</time>', value.isoformat(), day, f"{local:%H:%M:%S}")
+    return f"{local.day}{'.' if german else ''} {formats.date_format(local, 'F')} {local.year}"
+
+
+@register.filter
+def to_the_second(value: dt.datetime) -> SafeString:
+    """The time of day alone, as a ``time`` element."""
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), f"{timezone.localtime(value):%H:%M:%S}")
 
 
 @register.filter

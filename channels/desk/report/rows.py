@@ -74,8 +74,10 @@ def way_of(channel: str) -> str:
 
 def _tries(alert: Alert) -> dict[int, Tries]:
     """The first and the last try of each delivery; those between are counted by the database."""
+    went = Q(result=Attempt.Result.ACCEPTED)  # one for each language
     rows = Attempt.objects.filter(delivery__message__alert=alert).order_by().values_list("delivery")
-    ends = list(rows.annotate(first=Min("pk"), last=Max("pk"), count=Count("pk")))
+    counted = rows.annotate(Min("pk"), Max("pk"), failed=Count("pk", filter=~went), well=Count("pk", filter=went))
+    ends = [(delivery, first, last, failed + min(1, well)) for delivery, first, last, failed, well in counted]
     found = Attempt.objects.in_bulk({pk for _delivery, first, last, _count in ends for pk in (first, last)})
     return {
         delivery: Tries(found[first], found[last], count)

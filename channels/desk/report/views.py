@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
 from alerts import audit, extracts
+from alerts.content import Content, Text
 from alerts.desk.differences import Change, compare
 from alerts.desk.people import name, officer
 from alerts.desk.site import page, refused
-from alerts.desk.summary import event_of, title
+from alerts.desk.summary import event_of, first_text, title
 from alerts.models import Alert, AuditEntry
-from alerts.terms import Status, language_name
+from alerts.notice import exercise_text
+from alerts.terms import Status, language_name, ui_language
 
 from ...timeline import Said, Story, put_together
 from . import csvfile
@@ -32,7 +34,7 @@ class Chapter:
     said: Said
     title: str
     changes: list[Change]
-    texts: list[tuple[str, str, Any]]
+    texts: list[tuple[str, str, Text]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def report(request: HttpRequest, slug: str) -> HttpResponseBase:
 @require_safe
 def on_paper(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The same, unfolded, for a printer or a PDF file."""
-    return _shown(request, slug, "desk/report-print.html")
+    return _shown(request, slug, "desk/report-print.html", paper=True)
 
 
 @require_safe
@@ -83,33 +85,50 @@ def _alert(slug: str) -> Alert:
     return get_object_or_404(Alert.objects.select_related("latest"), slug=slug)
 
 
-def _shown(request: HttpRequest, slug: str, template: str) -> HttpResponseBase:
+def _shown(request: HttpRequest, slug: str, template: str, *, paper: bool = False) -> HttpResponseBase:
     me = officer(request)
     if not has_a_role(me):
         return refused(request, _("Your role does not allow this page."))
     found, now = _alert(slug), timezone.now()
     rows = load(found)
     story = put_together(rows, now)
-    first = rows.drafts[0] if rows.drafts else None
-    heading = title(found.latest.content) if found.latest else (event_of(first) if first else found.slug)
+    heading = event_of(rows.drafts[0]) if rows.drafts else found.slug
     return page(
         request,
         template,
+        paper=paper,
         found=found,
         exercise=found.status == Status.EXERCISE,
         heading=heading,
         now=now,
         printed_by=name(me),
         story=story,
-        chapters=[_chapter(said) for said in story.said],
+        chapters=[_chapter(said, paper=paper) for said in story.said],
         proof=_proof(story),
     )
 
 
-def _chapter(said: Said) -> Chapter:
-    changes = [change for change in compare(said.before, said.content) if not change.same] if said.before else []
-    texts = [(language, language_name(language), text) for language, text in said.content.texts.items()]
-    return Chapter(said, title(said.content), changes, texts)
+def _chapter(said: Said, *, paper: bool) -> Chapter:
+    content = said.content
+    # an exercise's own words could be obeyed, on a sheet of paper above all: it says the fixed text (DESIGN, rule 7)
+    hidden = content.exercise and paper
+    compared = compare(said.before, content) if said.before and not hidden else []
+    changes = [change for change in compared if not change.same]
+    texts = [(language, language_name(language), _words(content, language)) for language in content.texts]
+    return Chapter(said, headline(content), changes, texts)
+
+
+def _words(content: Content, language: str) -> Text:
+    text = content.texts[language]
+    if not content.exercise:
+        return text
+    with override(ui_language(language)):
+        return exercise_text(text.event, content.place)
+
+
+def headline(content: Content) -> str:
+    """What pages about a message call it: of an exercise, never the order itself."""
+    return exercise_text(first_text(content).event, content.place).headline if content.exercise else title(content)
 
 
 def _proof(story: Story) -> Proof:
