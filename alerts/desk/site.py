@@ -31,6 +31,21 @@ View = Callable[..., HttpResponseBase]
 WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate", "retract", "posted"}
 """Names of the pages where an officer types: what they post outlives the session."""
 
+HELP = {
+    "new": "write",
+    "draft": "write",
+    "break-glass": "alone",
+    "alert": "live",
+    "deliveries": "live",
+    "channels": "live",
+    "gate": "live",
+    "outbox": "exercise",
+    "office": "office",
+    "login": "access",
+    "access": "access",
+    "password_change": "access",
+}
+"""Which part of the help belongs to a page."""
 BESIDE = {"keep", "readers"}
 """Names of what such a page asks for by itself."""
 
@@ -161,6 +176,7 @@ class Desk(AdminSite):
             "demo": settings.DEMO,
             "nav": sorted((page for page in self.pages() if page.nav), key=lambda page: page.place) if inside else [],
             "alarms": alarms.open_alarms() if inside else [],
+            "help_part": HELP.get(_named(request), ""),
         }
 
 

@@ -21,6 +21,7 @@ from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part, Te
 from ..people import may
 from ..terms import Kind, MsgType, Status
 from . import approving, keeping, writing
+from . import help as helping
 from .people import officer
 from .site import Page, desk, page, refused, transition
 from .summary import LiveAlert, live_alert, name_of
@@ -200,4 +201,5 @@ PAGES = [
     Page("alarm/", put_aside, "put-aside"),
     Page("record/", record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
+    Page("help/", helping.show, "help"),
 ]
