@@ -17,7 +17,7 @@ from ..models import Draft, DraftState, ReleasePlan
 from ..notice import Rendering, level_of, moment
 from ..people import NotAllowed, Refused, may
 from ..terms import Kind, language_name
-from . import writing
+from . import rounds, writing
 from .differences import compare
 from .forms import ReasonForm, WordForm, word_for
 from .maps import map_of
@@ -94,6 +94,7 @@ def review(request: HttpRequest, draft: Draft, form: WordForm | None = None, *, 
         heading=_heading(draft),
         number=_number(draft),
         changes=_changes(draft, content),
+        again=rounds.since_last(draft) if waits else [],
         base=draft.base,
         digest_head=" ".join(draft.digest[at : at + 4] for at in range(0, DIGEST_HEAD, 4)),
         form=form,
