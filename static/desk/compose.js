@@ -66,7 +66,7 @@
     if (event.target !== form) return;
     running -= 1;
     const status = event.detail.xhr.status;
-    if (event.detail.failed) {
+    if (status === 0 || status >= 400) {
       unsaved = true;
       say(status === 401 ? form.dataset.over : form.dataset.offline);
       if (status !== 401 && !waiting) setTimeout(() => form.dispatchEvent(new Event("input", { bubbles: true })), 5000);

@@ -71,7 +71,7 @@ def test_a_button_pressed_while_the_page_saves_waits_for_the_answer(
     held: list[Route] = []
     with window(browser) as page:
         open_draft(page, address, draft)
-        page.route("**/keep/", held.append)
+        page.route("**/keep/", lambda route: held.append(route))  # noqa: PLW0108 (Playwright wants a function)
         with page.expect_request("**/keep/"):
             place(page).fill("Augustusplatz")
         page.get_by_role("button", name="Zur Freigabe einreichen").click()
@@ -95,7 +95,7 @@ def test_whoever_was_overtaken_keeps_his_text_and_decides(browser: Browser, addr
         expect(place(mine)).to_have_value("Marktplatz")
         assert Draft.objects.get(pk=draft.pk).content.place == "Ring"
         mine.get_by_role("button", name="Beide Texte vergleichen").click()
-        expect(mine.get_by_text("Durchgestrichen")).to_be_visible()
+        expect(mine.get_by_text("Gestrichen: steht jetzt da")).to_be_visible()
         mine.get_by_role("button", name="Entwurf speichern").last.click()
         expect(mine.get_by_text("Gespeichert.", exact=True)).to_be_visible()
     assert Draft.objects.get(pk=draft.pk).content.place == "Marktplatz"
