@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
@@ -11,7 +10,6 @@ from itertools import groupby, pairwise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alerts import alarms
 from alerts.audit import SYSTEM
 from alerts.content import Content
 from alerts.models import Alert, AuditEntry, Draft, Message, ReleasePlan
@@ -19,18 +17,13 @@ from alerts.notice import level_of
 from alerts.terms import Kind, MsgType
 
 from .models import Attempt, Delivery, Pause, Post, Retraction, State
+from .subjects import Numbers
 from .tally import Counts
 
 CHANNEL, GATE, WAS_PAUSED = "channel", "gate", "was-paused"
 """Actions of events that stand in no line of the record."""
 GRAVE = {"break-glass", "alarm", "gate-opened", "returned", "lapsed", "withdrawn", "retraction-asked", "held"}
 LET_GO = {"approved", "released", "break-glass"}
-DRAFT = re.compile(r"draft (\d+) of alert \d+|lapsed (\d+)")
-OF_MESSAGE = re.compile(r"(?:message|site) (\d+)\b")
-OF_DELIVERY = re.compile(r"(?:delivery|receipts) (\d+)")
-OF_POST = re.compile(r"post (\d+)")
-OF_RETRACTION = re.compile(r"retraction (\d+)")
-OF_IDENTIFIER = re.compile(rf"(?:{alarms.BREAK_GLASS}|overdue |due )(.+)")
 FIGURES = {
     "approved": gettext_lazy("From the first draft to the approval"),
     "page": gettext_lazy("From the approval until page and feeds were public"),
@@ -306,7 +299,7 @@ def _of_channels(said: Iterable[Said]) -> Iterator[Event]:
 
 def _of_record(rows: Rows) -> Iterator[Event]:
     """The lines of the record as events. Saving again and again is one event."""
-    numbers = _Numbers(rows)
+    numbers = Numbers(rows.messages, rows.deliveries, rows.posts, rows.retractions)
     told: dict[str, str] = {}
     said = {message.number: message for message in rows.messages}
     saved: Event | None = None
@@ -353,33 +346,6 @@ def _of_line(rows: Rows, line: AuditEntry, number: int, told: dict[str, str]) ->
 
 def _name(rows: Rows, actor: str) -> str:
     return "Belfry" if actor == SYSTEM else rows.names.get(actor, actor)
-
-
-class _Numbers:
-    """Which message a line of the record is about, by its subject; 0 for none."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.messages = {row.pk: row.number for row in rows.messages}
-        self.drafts = {row.draft_id: row.number for row in rows.messages}
-        self.identifiers = {row.identifier: row.number for row in rows.messages}
-        self.deliveries = {row.pk: self.messages.get(row.message_id, 0) for row in rows.deliveries}
-        self.posts = {row.pk: self.deliveries.get(row.delivery_id, 0) for row in rows.posts}
-        self.retractions = {row.pk: self.posts.get(row.post_id, 0) for row in rows.retractions}
-
-    def of(self, line: AuditEntry) -> int:
-        if match := OF_IDENTIFIER.fullmatch(line.subject):
-            return self.identifiers.get(match[1], 0)
-        if match := DRAFT.fullmatch(line.subject):
-            return self.drafts.get(int(match[1] or match[2]), 0)
-        for pattern, known in (
-            (OF_MESSAGE, self.messages),
-            (OF_DELIVERY, self.deliveries),
-            (OF_POST, self.posts),
-            (OF_RETRACTION, self.retractions),
-        ):
-            if match := pattern.match(line.subject):
-                return known.get(int(match[1]), 0)
-        return 0
 
 
 def _figures(rows: Rows, said: Sequence[Said], now: dt.datetime) -> Iterator[Figure]:
