@@ -1,4 +1,4 @@
-"""The first screen, the list of alerts, the choice of a template, alarms and the record."""
+"""The first screen, the list of alerts, the choice of a template, alarms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..content import from_json
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part, Template
 from ..people import may
 from ..terms import Kind, MsgType, Status
-from . import approving, keeping, writing
+from . import approving, keeping, records, writing
 from . import help as helping
 from .people import officer
 from .site import Page, desk, page, refused, transition
@@ -149,16 +149,6 @@ def put_aside(request: HttpRequest) -> HttpResponse:
     return redirect("admin:index")
 
 
-def record(request: HttpRequest) -> TemplateResponse:
-    """The append-only record, newest first."""
-    rows = AuditEntry.objects.order_by("-number")
-    subject = request.GET.get("subject", "")[:80]
-    if subject:
-        rows = rows.filter(subject=subject)
-    numbered = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    return page(request, "desk/record.html", numbered=numbered, subject=subject)
-
-
 KEPT_HERE = {
     "User": gettext_lazy("Officers and their roles"),
     "TOTPDevice": gettext_lazy("Second factors (authenticators)"),
@@ -199,7 +189,7 @@ PAGES = [
     Page("drafts/<int:draft_id>/withdraw/", approving.withdraw, "withdraw"),
     Page("drafts/<int:draft_id>/break-glass/", approving.break_glass, "break-glass"),
     Page("alarm/", put_aside, "put-aside"),
-    Page("record/", record, "record", gettext_lazy("Record"), place=4),
+    Page("record/", records.record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
     Page("help/", helping.show, "help"),
 ]

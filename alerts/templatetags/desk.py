@@ -66,6 +66,7 @@ ACTIONS = {
     "officer-made": gettext_lazy("Officer entered"),
     "first-officer": gettext_lazy("First officer made"),
     "areas-imported": gettext_lazy("Districts imported"),
+    "record-verified": gettext_lazy("Record checked"),
     "templates-loaded": gettext_lazy("Templates loaded"),
     "held": gettext_lazy("Held after a restore"),
     "resumed": gettext_lazy("Resumed after a restore"),

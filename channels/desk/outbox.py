@@ -7,7 +7,7 @@ import email
 import email.policy
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -23,6 +23,8 @@ from django.views.decorators.http import require_safe
 
 from alerts.desk.people import officer
 from alerts.desk.site import page, refused
+from alerts.models import Alert
+from alerts.terms import Status
 
 PER_PAGE = 50
 LONGEST = 1_000_000
@@ -50,12 +52,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One mail or SMS as officers read it; ``to`` shows no whole address, ``html`` is source to be read as text."""
+    """One mail or SMS as officers read it; ``to`` shows no whole address, ``html`` is source to be read as text.
+
+    ``slug`` is the alert that it links to, if any.
+    """
 
     to: str
     subject: str
     text: SafeString
     html: str = ""
+    slug: str = ""
 
 
 def there() -> bool:
@@ -81,8 +87,9 @@ def listing(request: HttpRequest) -> HttpResponse:
     numbered = Paginator(sorted(_files(), key=lambda one: (one.at, one.name), reverse=True), PER_PAGE).get_page(
         request.GET.get("page")
     )
-    rows = [(one, _said(one)[:1]) for one in numbered]
-    return page(request, "desk/outbox.html", numbered=numbered, rows=[(one, said[0]) for one, said in rows if said])
+    rows = [(one, said[0]) for one in numbered if (said := _said(one))]
+    exercises = _exercises(said for _one, said in rows)
+    return page(request, "desk/outbox.html", numbered=numbered, rows=rows, exercises=exercises)
 
 
 @require_safe
@@ -93,7 +100,14 @@ def reading(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     found = _file(kind, name)
     if found is None:
         raise Http404
-    return page(request, "desk/outbox-reading.html", written=found, said=_said(found))
+    said = _said(found)
+    return page(request, "desk/outbox-reading.html", written=found, said=said, exercise=bool(_exercises(said)))
+
+
+def _exercises(said: Iterable[Said]) -> set[str]:
+    """Which of the alerts that these link to are exercises."""
+    slugs = {one.slug for one in said if one.slug}
+    return set(Alert.objects.filter(slug__in=slugs, status=Status.EXERCISE).values_list("slug", flat=True))
 
 
 def _has_a_role(request: HttpRequest) -> bool:
@@ -146,7 +160,7 @@ def _said(written: Written) -> list[Said]:
     if written.kind == "sms":
         head, _blank, text = raw.decode("utf-8", "replace").partition("\n\n")
         to = next((line[3:].strip() for line in head.splitlines() if line.startswith("To:")), "")
-        return [Said(to if to.startswith("…") else f"…{to[-3:]}", text.strip()[:80], _text(text))]
+        return [Said(to if to.startswith("…") else f"…{to[-3:]}", text.strip()[:80], _text(text), slug=_slug(text))]
     pieces = raw.split(BETWEEN) if written.name.endswith(".log") else [raw]
     return [_mail(piece) for piece in pieces if piece.strip()]
 
@@ -161,7 +175,14 @@ def _mail(raw: bytes) -> Said:
             payload = part.get_payload(decode=True)
             texts[kind] = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
     to = ADDRESS.sub(lambda found: f"{found[1][0]}…@{found[2]}", _decoded(str(message.get("To", ""))))
-    return Said(to, _decoded(str(message.get("Subject", ""))), _text(texts["text/plain"]), texts["text/html"])
+    text, html = texts["text/plain"], texts["text/html"]
+    return Said(to, _decoded(str(message.get("Subject", ""))), _text(text), html, _slug(text or html))
+
+
+def _slug(text: str) -> str:
+    """The alert whose page a text links to; empty where it links to none."""
+    found = re.search(re.escape(settings.ADDRESS) + r"/(?:[a-z-]+/)?alerts/([0-9a-z]{4,24})/", text)
+    return found[1] if found else ""
 
 
 def _decoded(value: str) -> str:

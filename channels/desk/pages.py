@@ -7,12 +7,17 @@ from django.utils.translation import gettext_lazy as _
 from alerts.desk.site import Page, desk
 
 from .. import registry
-from . import byhand, cards, channels, deliveries, live, outbox, posts, preview, reach
+from . import byhand, cards, channels, deliveries, live, outbox, posts, preview, reach, recorded
 from .panels import first_screen
+from .report import views as report
 
 PAGES = [
     Page("alert/<slug:slug>/", live.alert, "alert"),
     Page("alert/<slug:slug>/progress/<int:number>/", live.progress, "progress"),
+    Page("alert/<slug:slug>/report/", report.report, "report"),
+    Page("alert/<slug:slug>/report/print/", report.on_paper, "report-print"),
+    Page("alert/<slug:slug>/report/csv/", report.as_csv, "report-csv"),
+    Page("alert/<slug:slug>/sent/<int:number>/", recorded.sent, "sent"),
     Page("messages/<int:message_id>/gate/", live.gate, "gate"),
     Page("deliveries/", deliveries.listing, "deliveries", _("Deliveries"), place=2),
     Page("deliveries/<int:delivery_id>/again/", deliveries.again, "delivery-again"),
@@ -27,6 +32,7 @@ PAGES = [
     Page("channels/<str:name>/pause/", channels.pause, "channel-pause"),
     Page("channels/<str:name>/resume/", channels.switch_on, "channel-resume"),
     Page("outbox/", outbox.listing, "outbox", outbox.in_the_bar(), place=3),
+    Page("outbox/posts/", recorded.posts, "outbox-posts"),
     Page("outbox/<slug:kind>/<str:name>/", outbox.reading, "outbox-reading"),
     Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
 ]

@@ -12,9 +12,16 @@ from django.contrib.auth.models import User
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.test import Client
 
+from alerts.models import Message
+from alerts.notice import Notice, Rendering
+from alerts.terms import Status
+from channels import fanout, jobs
 from channels.base import Recipient
 from channels.city.email import Email
+from channels.models import Delivery
+from channels.models import Post as PostRow
 from tests import city
+from tests.channels import fakes
 from tests.channels.broadcasting import SERVICE
 from tests.channels.contract import CITY
 
@@ -193,3 +200,106 @@ def test_it_is_read_only(client: Client, data: Path) -> None:
     mail(data, "x.eml", "To: a@b.example\n\nx")
     assert client.post("/desk/outbox/").status_code == 405
     assert client.post("/desk/outbox/mail/x.eml/").status_code == 405
+
+
+class TestExercises:
+    """A mail or SMS of an exercise is known by the page it links to, and stands in the exercise's frame."""
+
+    def test_its_frame_and_word(self, client: Client, anna: User, bert: User, data: Path) -> None:
+        real, exercise = city.released(anna, bert), city.released(anna, bert, status=Status.EXERCISE)
+        mail(data, "r.eml", f"To: a@b.example\nSubject: Echt\n\n{CITY.address}/alerts/{real.alert.slug}/")
+        mail(data, "x.eml", f"To: a@b.example\nSubject: x\n\n{CITY.address}/en/alerts/{exercise.alert.slug}/")
+        sms(data, "x.txt", f"To: …678\n\nx {CITY.address}/alerts/{exercise.alert.slug}/")
+        for path in ("mail/x.eml/", "sms/x.txt/"):
+            found = body(client, path)
+            assert 'class="desk is-exercise"' in found
+            assert "ÜBUNG" in found
+        assert "is-exercise" not in body(client, "mail/r.eml/")
+        assert body(client).count("ÜBUNG") == 2
+
+
+class TestPosts:
+    """What channels in rehearsal recorded, on telephones."""
+
+    @pytest.fixture
+    def recorded(self, desk: None, settings: Any) -> None:
+        settings.CHANNELS = {
+            **settings.CHANNELS,
+            "stage": {"adapter": "tests.desk.test_outbox.Stage", "label": "Bühne"},
+        }
+
+    def post(self, message: Message) -> None:
+        for delivery in fanout.plan(message.pk):
+            if delivery.site:
+                jobs.deliver(delivery.pk)
+        fanout.open_if_live(message.pk)
+        jobs.deliver(Delivery.objects.get(message=message, channel="stage").pk)
+
+    def test_real_ones_and_exercises_never_on_one_page(
+        self, client: Client, recorded: None, anna: User, bert: User
+    ) -> None:
+        self.post(city.released(anna, bert))
+        self.post(city.released(anna, bert, status=Status.EXERCISE))
+        real, exercise = body(client, "posts/"), body(client, "posts/?show=exercises")
+        assert "Bombenfund: Verlassen Sie das Gebiet" in real
+        assert "is-exercise" not in real
+        assert "ÜBUNG: Bombenfund" in exercise
+        assert 'class="desk is-exercise"' in exercise
+        assert "Verlassen Sie" not in exercise
+        assert real.count("aufgezeichnet, nicht gesendet") == 2, "one in each language"
+
+    def test_the_picture_goes_with_its_description_and_size(
+        self, client: Client, recorded: None, anna: User, bert: User
+    ) -> None:
+        self.post(city.released(anna, bert))
+        found = body(client, "posts/")
+        assert f'src="/desk/cards/{"a" * 64}/" alt="Karte &lt;b&gt;" width="1080" height="1080" loading="lazy"' in found
+
+    def test_hostile_payloads_run_nowhere(self, client: Client, recorded: None, anna: User, bert: User) -> None:
+        message = city.released(anna, bert)
+        self.post(message)
+        PostRow.objects.update(data={"would_send": {"title": HOSTILE, "text": HOSTILE, HOSTILE: HOSTILE}})
+        for path in ("outbox/posts/", f"alert/{message.alert.slug}/sent/1/"):
+            found = client.get(f"/desk/{path}").content.decode()
+            assert "<script>alert" not in found
+            assert "<iframe" not in found
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            {},
+            {"would_send": {}},
+            {"would_send": {"picture": {"sha256": "../x"}}},
+            {"would_send": {"payload": {"notification": "x"}}},
+            {"would_send": {"text": "x" * 100_000}},
+        ],
+    )
+    def test_a_payload_of_any_shape_can_be_read(
+        self, client: Client, recorded: None, anna: User, bert: User, data: dict[str, Any]
+    ) -> None:
+        message = city.released(anna, bert)
+        self.post(message)
+        PostRow.objects.update(data=data)
+        assert "Bühne" in body(client, "posts/")
+        assert client.get(f"/desk/alert/{message.alert.slug}/sent/1/").status_code == 200
+
+    def test_a_removed_channel_s_posts_stay_readable(
+        self, client: Client, recorded: None, anna: User, bert: User, settings: Any
+    ) -> None:
+        message = city.released(anna, bert)
+        self.post(message)
+        settings.CHANNELS = {name: entry for name, entry in settings.CHANNELS.items() if name != "stage"}
+        assert "stage" in body(client, "posts/")
+        assert client.get(f"/desk/alert/{message.alert.slug}/sent/1/").status_code == 200
+
+    def test_an_account_without_a_role_sees_none(self, page_of: Browser, recorded: None) -> None:
+        assert page_of(city.officer("dora")).get("/desk/outbox/posts/").status_code == 403
+
+
+class Stage(fakes.Commercial):
+    """One that posts with a picture."""
+
+    def compose(self, notice: Notice) -> Rendering:
+        picture = {"sha256": "a" * 64, "alt": "Karte <b>", "width": 1080, "height": 1080}
+        fields = {"text": f"{notice.headline} {notice.place}", "link": notice.url, "picture": picture}
+        return Rendering(self.name, notice.language, fields)
