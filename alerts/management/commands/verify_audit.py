@@ -31,7 +31,7 @@ class Command(BaseCommand):
         noted = _noted(head)
         of_report = _of_report(report) if report else []
         last, value = audit.head()
-        faults = _faults()
+        faults = list(audit.faults())
         if noted is not None and noted != EMPTY:
             number, earlier = noted
             if not AuditEntry.objects.filter(number=number, hash=earlier).exists():
@@ -48,15 +48,6 @@ class Command(BaseCommand):
         if report:
             self.stdout.write("The report is what the record says.")
         self.stdout.write(f"The record is whole: {last} lines. Its end, to note down: {last}:{value}")
-
-
-def _faults() -> list[str]:
-    """What is wrong with the chain. Lines may be added while it is read: what is really wrong is found twice."""
-    first = list(audit.faults())
-    if not first:
-        return []
-    again = set(audit.faults())
-    return [fault for fault in first if fault in again]
 
 
 def _of_report(name: str) -> list[str]:
