@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import areas, audit, ports, public
+from . import areas, audit, ports, public, wording
 from .content import Content, Text, from_json, to_json
 from .faults import LIMITS as LIMITS  # noqa: PLC0414  (others name it by this room)
 from .faults import Fault as Fault  # noqa: PLC0414
@@ -213,8 +213,13 @@ def preview(draft: Draft) -> list[Rendering]:
     return ports.compose(notices(draft, content))
 
 
-def faults(content: Content, *, kind: str, now: dt.datetime, drill: bool = False) -> list[Fault]:
-    """All that keeps this content from being submitted (hard) or deserves a second look, in plain words."""
+def faults(
+    content: Content, *, kind: str, now: dt.datetime, drill: bool = False, before: Content | None = None
+) -> list[Fault]:
+    """All that keeps this content from being submitted (hard) or deserves a second look, in plain words.
+
+    ``before`` is what the base message said, to notice a language that was left behind.
+    """
     found = [*of_words(content), *of_codes(content, kind), *of_times(content, now, drill=drill)]
     if not content.place.strip():
         found.append(Fault("place", "no-place", _("The place is missing. A warning names where it holds.")))
@@ -230,7 +235,7 @@ def faults(content: Content, *, kind: str, now: dt.datetime, drill: bool = False
         found += [
             Fault(f"area-{fault.field}", fault.code, fault.words, fault.hard) for fault in areas.faults_of_area(content)
         ]
-    return found
+    return [*found, *wording.hints(content, kind, now=now, before=before)]
 
 
 def subject(draft: Draft) -> str:
