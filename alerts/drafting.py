@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import areas, audit, ports, public, wording
+from . import areas, audit, ports, public, templating, wording
 from .content import Content, Text, from_json, to_json
 from .faults import LIMITS as LIMITS  # noqa: PLC0414  (others name it by this room)
 from .faults import Fault as Fault  # noqa: PLC0414
@@ -50,11 +50,12 @@ def new(by: User, *, status: str = Status.ACTUAL, template: Template | None = No
     _writer(by)
     content = from_json(template.content_json) if template else Content(valid_for=240, next_in=60)
     content = replace(content, status=status, facts_at=timezone.now().replace(second=0, microsecond=0))
+    begun = {"template": template.key, "version": templating.number(template)} if template else {}
     with transaction.atomic():
         alert = Alert.objects.create(status=status, slug=new_slug(5 if status == Status.ACTUAL else 20))
         draft = Draft.objects.create(alert=alert, kind=Kind.WARNING, content_json=to_json(content))
         _wrote(draft, by)
-        audit.record(by, "draft-new", subject(draft), kind=draft.kind, status=status)
+        audit.record(by, "draft-new", subject(draft), kind=draft.kind, status=status, **begun)
     return draft
 
 

@@ -79,14 +79,15 @@ def of_words(content: Content) -> Iterator[Fault]:
                 _("{language}: a gap of the template is not filled in yet.").format(language=name),
             )
         for field, limit in LIMITS.items():
-            yield from _plain(f"text-{language}-{field}", name, getattr(text, field), limit)
+            yield from of_text(f"text-{language}-{field}", name, getattr(text, field), limit)
     for field, limit in OTHER_LIMITS.items():
-        yield from _plain(field, "", getattr(content, field), limit)
+        yield from of_text(field, "", getattr(content, field), limit)
     if content.web and not re.fullmatch(r"https?://[^\s\\/]+(?:/[^\s\\]*)?", content.web):
         yield Fault("web", "web", _("The link must begin with https://."))
 
 
-def _plain(field: str, name: str, value: str, limit: int) -> Iterator[Fault]:
+def of_text(field: str, name: str, value: str, limit: int) -> Iterator[Fault]:
+    """One text, whatever it is: too long, with characters that nobody sees, or with a link that leads elsewhere."""
     where = f"{name}: " if name else ""
     if len(value) > limit:
         yield Fault(
