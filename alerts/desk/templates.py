@@ -242,7 +242,8 @@ def _page(
 ) -> HttpResponse:
     said = templating.wording(template)
     content = said.content if said else Content()
-    last = templating.number(template)
+    latest = template.versions.select_related("by").first()
+    last = latest.number if latest else 0
     numbered, versions = _versions(request, template, last)
     return page(
         request,
@@ -260,7 +261,7 @@ def _page(
         gaps=gaps_of(content),
         reads=reads(content),
         last=last,
-        latest=template.versions.select_related("by").first(),
+        latest=latest,
         numbered=numbered,
         versions=versions,
         may_change=_may(request),
