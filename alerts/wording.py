@@ -116,7 +116,11 @@ def _places(language: str, text: Text) -> Iterator[Place]:
 
 def _list(found: Iterable[str]) -> str:
     each = list(dict.fromkeys(found))
-    return ", ".join(f"“{one}”" for one in each[:SHOWN]) + (" …" if len(each) > SHOWN else "")
+    return ", ".join(_quoted(one) for one in each[:SHOWN]) + (" …" if len(each) > SHOWN else "")
+
+
+def _quoted(words: str) -> str:
+    return _("“{words}”").format(words=words)
 
 
 # What an SMS makes of it
@@ -127,9 +131,9 @@ def _sms(place: Place) -> Iterator[Fault]:
         return
     typographic, left_out, dear = sms_characters(place.value)
     if typographic:
-        words = _("{found} is replaced in an SMS: {plain}. Type it plainly, so that every channel says the same.")
-        plain = _list(HARMLESS[letter] for letter in typographic)
-        yield place.hint("typographic", words.format(found=_list(typographic), plain=plain))
+        words = _("an SMS says {plain} for {found}. Type it like that, so that every channel says the same.")
+        plain = "  ".join(dict.fromkeys(HARMLESS[letter] for letter in typographic))
+        yield place.hint("typographic", words.format(found="  ".join(typographic), plain=plain))
     if left_out:
         words = _("{found} can't stand in an SMS and is left out there. Say it in words.")
         yield place.hint("left-out", words.format(found=_list(left_out)))
@@ -184,7 +188,7 @@ def _jargon(place: Place) -> Iterator[Fault]:
         if _shortened(short).search(place.value):
             pairs.setdefault(short, plain)
     if pairs:
-        shown = ", ".join(f"“{word}” → “{plain}”" for word, plain in list(pairs.items())[:SHOWN])
+        shown = ", ".join(f"{_quoted(word)} → {_quoted(plain)}" for word, plain in list(pairs.items())[:SHOWN])
         yield place.hint("jargon", _("not everybody knows these words. Plainer: {pairs}.").format(pairs=shown))
 
 

@@ -37,10 +37,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Templates under one heading."""
+    """Templates under one heading; a ``wide`` one goes across the page."""
 
     heading: str
     choices: list[Choice]
+    wide: bool = False
 
 
 def new(request: HttpRequest) -> HttpResponseBase:
@@ -81,7 +82,7 @@ def shelves(choices: list[Choice], first: list[str]) -> list[Shelf]:
     """Each template once: those named in ``first``, then the others by their first CAP category."""
     by_key = {choice.key: choice for choice in choices}
     used = [by_key.pop(key) for key in first if key in by_key]
-    found = [Shelf(_("Most used"), used)] if used else []
+    found = [Shelf(_("Most used"), used, wide=True)] if used else []
     order = [str(value) for value in Category.values]
     kinds: dict[str, list[Choice]] = {}
     for choice in by_key.values():
