@@ -61,8 +61,21 @@ HINTS = {
     "phone": _("With spaces alone, for example: 0341 123456"),
     "reason": _("In a few words, for example: a broken main"),
     "name": _("As residents know it"),
+    "age": _("In years, for example: 7"),
+    "looks": _("Hair, height, clothes; for example: blond, 1.20 m, red jacket"),
+    "date": _("With the day, for example: Friday, 5 March"),
+    "degrees": _("For example: 36"),
+    "places": _("Names and addresses, with semicolons between them"),
+    "hospital": _("As residents know it"),
+    "hospitals": _("As residents know them, with semicolons between them"),
+    "hotline": _("With spaces alone, for example: 0341 123456"),
+    "claim": _("For example: the tap water is poisoned"),
+    "fact": _("For example: the tap water is clean"),
 }
-KEYBOARDS = {"radius": "numeric", "weight": "numeric", "people": "numeric", "phone": "tel"}
+KEYBOARDS = {
+    **dict.fromkeys(("radius", "weight", "people", "age", "degrees"), "numeric"),
+    **dict.fromkeys(("phone", "hotline"), "tel"),
+}
 """The keyboard that a phone shows; any text can be typed all the same ("7500 bis 8000")."""
 
 
