@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from dataclasses import replace
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -16,14 +12,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import areas, audit, ports, public
+from . import areas, audit, ports, public, templating, wording
 from .content import Content, Text, from_json, to_json
+from .faults import LIMITS as LIMITS  # noqa: PLC0414  (others name it by this room)
+from .faults import Fault as Fault  # noqa: PLC0414
+from .faults import of_codes, of_times, of_words, written
 from .models import OPEN, Alert, Draft, DraftState, Message, Part, PartKind, ReleasePlan, Template, new_slug
 from .notice import Notice, Rendering, notice
 from .people import NotAllowed, Refused, may
 from .terms import (
     MSG_TYPE,
-    Category,
     Certainty,
     Kind,
     MsgType,
@@ -31,22 +29,7 @@ from .terms import (
     Severity,
     Status,
     Urgency,
-    language_name,
     ui_language,
-)
-
-LIMITS = {"event": 80, "headline": 160, "description": 6000, "instruction": 4000, "short": 400}
-OTHER_LIMITS = {"place": 120, "contact": 200, "web": 500, "note": 200}
-# What can reorder or hide text (Unicode TR 36) is refused, since what is read must be what is there: all format
-# characters and line separators, but for joiners, and for direction marks in text that runs from right to left
-JOINERS = {"\u200c", "\u200d"}
-MARKS = {"\u200e", "\u200f", "\u061c"}
-GAP = re.compile(r"\{[^{}\n]{1,40}\}")
-URL = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"']+"
-    r"|(?<![@\w.-])(?:[a-z0-9-]+\.)+[a-z]{2,}(?=/)[^\s<>\"']*"
-    r"|(?<![@\w.-])(?:[a-z0-9-]+\.)+(?:de|com|org|net|info|eu|io|app|link|ly|biz|ru|cn|to|me)\b",
-    re.IGNORECASE,
 )
 
 
@@ -62,26 +45,17 @@ class NotEditable(Refused):
     """The draft is past editing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a draft: ``field`` to mend, ``words`` for the officer; a ``hard`` one stops submitting."""
-
-    field: str
-    code: str
-    words: str
-    hard: bool = True
-
-
 def new(by: User, *, status: str = Status.ACTUAL, template: Template | None = None) -> Draft:
     """The first draft of a new alert, from a template or blank, with the usual times filled in."""
     _writer(by)
     content = from_json(template.content_json) if template else Content(valid_for=240, next_in=60)
     content = replace(content, status=status, facts_at=timezone.now().replace(second=0, microsecond=0))
+    begun = {"template": template.key, "version": templating.number(template)} if template else {}
     with transaction.atomic():
         alert = Alert.objects.create(status=status, slug=new_slug(5 if status == Status.ACTUAL else 20))
         draft = Draft.objects.create(alert=alert, kind=Kind.WARNING, content_json=to_json(content))
         _wrote(draft, by)
-        audit.record(by, "draft-new", subject(draft), kind=draft.kind, status=status)
+        audit.record(by, "draft-new", subject(draft), kind=draft.kind, status=status, **begun)
     return draft
 
 
@@ -240,15 +214,14 @@ def preview(draft: Draft) -> list[Rendering]:
     return ports.compose(notices(draft, content))
 
 
-def written(content: Content, language: str) -> bool:
-    """Whether anything was written in this language."""
-    text = content.texts.get(language)
-    return text is not None and any((text.headline, text.description, text.instruction, text.short))
+def faults(
+    content: Content, *, kind: str, now: dt.datetime, drill: bool = False, before: Content | None = None
+) -> list[Fault]:
+    """All that keeps this content from being submitted (hard) or deserves a second look, in plain words.
 
-
-def faults(content: Content, *, kind: str, now: dt.datetime, drill: bool = False) -> list[Fault]:
-    """All that keeps this content from being submitted (hard) or deserves a second look, in plain words."""
-    found = [*_words(content), *_codes(content, kind), *_times(content, now, drill=drill)]
+    ``before`` is what the base message said, to notice a language that was left behind.
+    """
+    found = [*of_words(content), *of_codes(content, kind), *of_times(content, now, drill=drill)]
     if not content.place.strip():
         found.append(Fault("place", "no-place", _("The place is missing. A warning names where it holds.")))
     if not content.has_area:
@@ -263,136 +236,7 @@ def faults(content: Content, *, kind: str, now: dt.datetime, drill: bool = False
         found += [
             Fault(f"area-{fault.field}", fault.code, fault.words, fault.hard) for fault in areas.faults_of_area(content)
         ]
-    return found
-
-
-def _words(content: Content) -> Iterator[Fault]:
-    for language in settings.REQUIRED_LANGUAGES:
-        if not written(content, language):
-            yield Fault(
-                f"text-{language}-headline",
-                "no-language",
-                _("{language} is missing. Without it the warning does not go out.").format(
-                    language=language_name(language)
-                ),
-            )
-    for language, text in content.texts.items():
-        name = language_name(language)
-        if language not in settings.CONTENT_LANGUAGES:
-            yield Fault(
-                f"text-{language}", "language", _("{language} is none of the city's languages.").format(language=name)
-            )
-            continue
-        if written(content, language):
-            for field, words in (
-                ("event", _("{language}: what happened is missing (in a few words).")),
-                ("headline", _("{language}: the headline is missing.")),
-                ("instruction", _("{language}: what to do is missing. Short sentences, one a line.")),
-            ):
-                if not getattr(text, field).strip():
-                    yield Fault(f"text-{language}-{field}", f"no-{field}", words.format(language=name))
-        if any(GAP.search(getattr(text, field)) for field in LIMITS):
-            yield Fault(
-                f"text-{language}-headline",
-                "gap",
-                _("{language}: a gap of the template is not filled in yet.").format(language=name),
-            )
-        for field, limit in LIMITS.items():
-            yield from _plain(f"text-{language}-{field}", name, getattr(text, field), limit)
-    for field, limit in OTHER_LIMITS.items():
-        yield from _plain(field, "", getattr(content, field), limit)
-    if content.web and not re.fullmatch(r"https?://[^\s\\/]+(?:/[^\s\\]*)?", content.web):
-        yield Fault("web", "web", _("The link must begin with https://."))
-
-
-def _plain(field: str, name: str, value: str, limit: int) -> Iterator[Fault]:
-    where = f"{name}: " if name else ""
-    if len(value) > limit:
-        yield Fault(
-            field,
-            "too-long",
-            where
-            + _("too long by {over} characters; {limit} are allowed.").format(over=len(value) - limit, limit=limit),
-        )
-    if any(unicodedata.category(letter) in {"Cc", "Cs", "Cn", "Co"} and letter not in "\n\r\t" for letter in value):
-        yield Fault(
-            field,
-            "control",
-            where + _("holds invisible control characters. Type the text anew or paste it as plain text."),
-        )
-    if _hidden(value):
-        yield Fault(
-            field,
-            "hidden",
-            where + _("holds characters that hide or reorder text. Type the text anew or paste it as plain text."),
-        )
-    own = urlsplit(settings.ADDRESS).hostname or ""
-    for url in URL.findall(value[: 4 * limit]):
-        host = (urlsplit(url if "//" in url else f"//{url}").hostname or "").lower()
-        if "\\" in url or not any(
-            host == allowed or host.endswith(f".{allowed}") for allowed in (own, *settings.LINK_HOSTS)
-        ):
-            yield Fault(
-                field,
-                "link",
-                where
-                + _("links to {host}, which is not among the city's hosts (setting BELFRY_LINK_HOSTS).").format(
-                    host=host
-                ),
-            )
-
-
-def _hidden(value: str) -> bool:
-    """Whether a text holds characters that nobody sees and that change what is read."""
-    found = {letter for letter in value if unicodedata.category(letter) in {"Cf", "Zl", "Zp"}} - JOINERS
-    if found & MARKS and any(
-        unicodedata.bidirectional(letter) in {"R", "AL"} for letter in value if letter not in MARKS
-    ):
-        found -= MARKS
-    return bool(found)
-
-
-def _codes(content: Content, kind: str) -> Iterator[Fault]:
-    if not content.category:
-        yield Fault("category", "no-category", _("The kind of danger is missing."))
-    for field, values, known in (
-        ("category", content.category, Category.values),
-        ("urgency", (content.urgency,), Urgency.values),
-        ("severity", (content.severity,), Severity.values),
-        ("certainty", (content.certainty,), Certainty.values),
-        ("response", content.response, ResponseType.values),
-    ):
-        if set(values) - set(known):
-            yield Fault(field, "unknown-word", _("“{value}” is not a word of CAP 1.2.").format(value=", ".join(values)))
-    if MSG_TYPE[Kind(kind)] == MsgType.CANCEL and not content.all_clear:
-        yield Fault("response", "no-all-clear", _("An all-clear or false alarm says “All-clear” as what to do."))
-    if MSG_TYPE[Kind(kind)] != MsgType.CANCEL and content.all_clear:
-        yield Fault("response", "all-clear", _("“All-clear” belongs to an all-clear. Use “Give the all-clear” for it."))
-
-
-def _times(content: Content, now: dt.datetime, *, drill: bool) -> Iterator[Fault]:
-    if content.facts_at is None and not drill:
-        yield Fault("facts_at", "no-facts-time", _("The time of the facts is missing."))
-    elif content.facts_at is not None and content.facts_at > now + dt.timedelta(minutes=5):
-        yield Fault("facts_at", "facts-later", _("The time of the facts lies in the future."))
-    if content.expires is None and not content.valid_for:
-        yield Fault("expires", "no-expires", _("Until when it holds is missing."))
-    elif content.valid_for is not None and not 0 < content.valid_for <= 60 * 24 * 60:
-        yield Fault("expires", "duration", _("It can hold for one minute to 60 days."))
-    elif content.expires is not None and content.expires <= now:
-        yield Fault("expires", "expired", _("The end lies in the past. Say until when the warning holds."))
-    if drill and content.valid_for is None:
-        yield Fault("expires", "drill-duration", _("An exercise kept ready for a drill needs a duration, not a time."))
-    if content.next_by is not None and content.next_by <= now:
-        yield Fault("next_by", "next-past", _("The next message is promised for a time that has passed."))
-    if content.next_by is not None and content.expires is not None and content.next_by > content.expires:
-        yield Fault(
-            "next_by", "next-late", _("The next message is promised for after the end of this one."), hard=False
-        )
-    for field in ("effective", "onset"):
-        begins = getattr(content, field)
-        if begins and content.expires and begins >= content.expires:
-            yield Fault(field, "order", _("It ends before it begins."))
+    return [*found, *wording.hints(content, kind, now=now, before=before)]
 
 
 def subject(draft: Draft) -> str:

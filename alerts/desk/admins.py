@@ -1,11 +1,9 @@
-"""The plain lists of the admin: officers, districts and templates to change, the rest to read."""
+"""The plain lists of the admin: officers and districts to change, the rest to read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cattrs import ClassValidationError, transform_error
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -22,16 +20,14 @@ from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from .. import audit, watch
-from ..content import from_json
-from ..models import Alarm, Alert, Area, AuditEntry, Draft, Message, Part, Rendering, Template
+from ..models import Alarm, Alert, Area, AuditEntry, Draft, Message, Part, Rendering, Template, TemplateVersion
 from . import people
 
 if TYPE_CHECKING:  # the stubs are generic, Django's classes are not
     AnyAdmin = admin.ModelAdmin[Any]
     AnyUserAdmin = UserAdmin[User]
-    TemplateModelForm = forms.ModelForm[Template]
 else:
-    AnyAdmin, AnyUserAdmin, TemplateModelForm = admin.ModelAdmin, UserAdmin, forms.ModelForm
+    AnyAdmin, AnyUserAdmin = admin.ModelAdmin, UserAdmin
 
 
 class ReadOnly(AnyAdmin):
@@ -76,42 +72,6 @@ class AreaAdmin(Kept):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
-
-
-class TemplateForm(TemplateModelForm):
-    """A template is refused unless a draft can be begun from it."""
-
-    class Meta:
-        model = Template
-        fields = ("key", "kind", "names", "content_json", "order", "active")
-        labels = {
-            "key": _("Key"),
-            "kind": _("What it is for"),
-            "names": _("Names, by language"),
-            "content_json": _("What a draft starts with"),
-            "order": _("Order"),
-        }
-
-    def clean_content_json(self) -> dict[str, Any]:
-        value: dict[str, Any] = self.cleaned_data["content_json"]
-        try:
-            from_json(value)
-        except (ClassValidationError, TypeError, AttributeError) as error:
-            words = "; ".join(transform_error(error)) if isinstance(error, ClassValidationError) else str(error)
-            raise forms.ValidationError(_("No draft can be begun from this: {reason}").format(reason=words)) from error
-        return value
-
-    def clean_names(self) -> dict[str, str]:
-        value: dict[str, str] = self.cleaned_data["names"]
-        if not isinstance(value, dict) or not value or not all(isinstance(name, str) for name in value.values()):
-            raise forms.ValidationError(_('Give the name in each language, like {"de": "Bombenfund"}.'))
-        return value
-
-
-class TemplateAdmin(Kept):
-    form = TemplateForm
-    list_display = ["key", "kind", "order", "active"]
-    list_filter = ["kind", "active"]
 
 
 class OfficerAdmin(AnyUserAdmin):
@@ -276,9 +236,8 @@ def join() -> None:
     site.register(TOTPDevice, AuthenticatorAdmin)
     site.register(StaticDevice, BackupCodesAdmin)
     site.register(Area, AreaAdmin)
-    site.register(Template, TemplateAdmin)
     site.register(AuditEntry, AuditAdmin)
     site.register(Message, MessageAdmin)
     site.register(Draft, DraftAdmin)
     site.register(Alarm, AlarmAdmin)
-    site.register([Alert, Part, Rendering], ReadOnly)
+    site.register([Alert, Part, Rendering, Template, TemplateVersion], ReadOnly)

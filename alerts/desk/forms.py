@@ -173,7 +173,8 @@ class DraftForm(forms.Form):
                 label=_("Radius in metres"), required=False, min_value=1, max_value=500_000, widget=radius
             )
         for name in self.gaps:
-            self.fields[f"gap-{name}"] = Words(label=gaps.label(name), widget=forms.TextInput)
+            box = forms.TextInput(attrs=gaps.attrs(name))
+            self.fields[f"gap-{name}"] = Words(label=gaps.label(name), help_text=gaps.hint(name), widget=box)
         known = {area.code: area.name for area in areas} | {old.code: old.name for old in content.districts}
         self.names = known
         self.fields["districts"].choices = list(known.items())  # type: ignore[attr-defined]

@@ -47,6 +47,38 @@ LABELS = {
 }
 
 
+HINTS = {
+    "street": _("For example: Karl-Liebknecht-Straße 12"),
+    "district": _("For example: Südvorstadt"),
+    "radius": _("In metres, for example: 600"),
+    "time": _("For example: 14:30"),
+    "until": _("For example: 6 pm, or a day with its time"),
+    "weight": _("In kilograms, for example: 250"),
+    "people": _("About how many, for example: 7500"),
+    "shelter": _("Name and address, as a taxi driver would need it"),
+    "shelters": _("Names and addresses, with semicolons between them"),
+    "substance": _("The everyday name, for example: ammonia"),
+    "phone": _("With spaces alone, for example: 0341 123456"),
+    "reason": _("In a few words, for example: a broken main"),
+    "name": _("As residents know it"),
+    "age": _("In years, for example: 7"),
+    "looks": _("Hair, height, clothes; for example: blond, 1.20 m, red jacket"),
+    "date": _("With the day, for example: Friday, 5 March"),
+    "degrees": _("For example: 36"),
+    "places": _("Names and addresses, with semicolons between them"),
+    "hospital": _("As residents know it"),
+    "hospitals": _("As residents know them, with semicolons between them"),
+    "hotline": _("With spaces alone, for example: 0341 123456"),
+    "claim": _("For example: the tap water is poisoned"),
+    "fact": _("For example: the tap water is clean"),
+}
+KEYBOARDS = {
+    **dict.fromkeys(("radius", "weight", "people", "age", "degrees"), "numeric"),
+    **dict.fromkeys(("phone", "hotline"), "tel"),
+}
+"""The keyboard that a phone shows; any text can be typed all the same ("7500 bis 8000")."""
+
+
 def find(content: Content) -> list[str]:
     """The names of the gaps left, each once, in the order they are read."""
     return list(dict.fromkeys(name for value in _strings(content) for name in GAP.findall(value)))
@@ -67,6 +99,17 @@ def fill(content: Content, values: Mapping[str, str]) -> Content:
 
 def label(name: str) -> str:
     return str(LABELS.get(name, name.replace("_", " ").capitalize()))
+
+
+def hint(name: str) -> str:
+    """An example of what belongs into the gap; empty for a gap nobody has foreseen."""
+    return str(HINTS.get(name, ""))
+
+
+def attrs(name: str) -> dict[str, str]:
+    """What the browser should know of the gap's field."""
+    keyboard = KEYBOARDS.get(name)
+    return {"autocomplete": "off"} | ({"inputmode": keyboard} if keyboard else {})
 
 
 def _each(text: Text, change: Callable[[str], str]) -> Text:

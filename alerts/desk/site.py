@@ -30,6 +30,7 @@ View = Callable[..., HttpResponseBase]
 
 WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate", "retract", "posted"}
 """Names of the pages where an officer types: what they post outlives the session."""
+WRITTEN |= {"template", "template-new"}
 
 HELP = {
     "new": "write",

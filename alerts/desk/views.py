@@ -1,4 +1,4 @@
-"""The first screen, the list of alerts, the choice of a template, alarms."""
+"""The first screen, the list of alerts, alarms and the office."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .. import alarms, drafting
-from ..content import from_json
-from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part, Template
+from .. import alarms
+from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
-from ..terms import Kind, MsgType, Status
-from . import approving, keeping, records, writing
+from ..terms import MsgType, Status
+from . import approving, choosing, keeping, records, templates, writing
 from . import help as helping
 from .people import officer
-from .site import Page, desk, page, refused, transition
-from .summary import LiveAlert, live_alert, name_of
+from .site import Page, desk, page, transition
+from .summary import LiveAlert, live_alert
 
 PER_PAGE = 50
 LATELY = dt.timedelta(days=2)
@@ -118,27 +118,6 @@ def alert_list(request: HttpRequest) -> TemplateResponse:
     return page(request, "desk/alerts.html", numbered=numbered, listed=listed)
 
 
-def new(request: HttpRequest) -> HttpResponseBase:
-    """Choose a template, or begin blank; a POST begins the draft."""
-    if not may(officer(request), "alerts.write_draft"):
-        return refused(request, _("Your role does not allow writing alerts."))
-    asked = request.POST.get("status") or request.GET.get("status")
-    status = Status.EXERCISE if asked == Status.EXERCISE else Status.ACTUAL
-    templates = Template.objects.filter(active=True)
-    if request.method == "POST":
-        key = request.POST.get("template", "")
-        template = get_object_or_404(templates, key=key) if key else None
-        return redirect("admin:draft", drafting.new(officer(request), status=status, template=template).pk)
-    first = [row for row in templates if row.kind == Kind.WARNING]
-    return page(
-        request,
-        "desk/new.html",
-        exercise=status == Status.EXERCISE,
-        asked=status,
-        templates=[(row.key, name_of(row), from_json(row.content_json)) for row in first],
-    )
-
-
 @transition(back="index")
 def put_aside(request: HttpRequest) -> HttpResponse:
     """An officer has read an alarm and ends it."""
@@ -163,20 +142,26 @@ TO_READ = {
     "Attempt": gettext_lazy("Attempts"),
     "Post": gettext_lazy("Posts"),
     "Rendering": gettext_lazy("Renderings"),
+    "TemplateVersion": gettext_lazy("Versions of templates"),
 }
 
 
 def office(request: HttpRequest) -> TemplateResponse:
     """Officers, districts, templates: what an administrator keeps; and the rows behind everything, to read."""
     listed = {model["object_name"]: model for app in desk().get_app_list(request) for model in app["models"]}
-    kept = [(words, listed.pop(name)) for name, words in KEPT_HERE.items() if name in listed]
-    rows = [(TO_READ.get(name, model["name"]), model) for name, model in listed.items()]
+    keeps = dict(KEPT_HERE)
+    # these have pages of their own, which everybody may read
+    listed["Template"] = {"admin_url": reverse("admin:templates"), "add_url": reverse("admin:template-new")}
+    if not may(officer(request), "alerts.change_template"):
+        del keeps["Template"]
+    kept = [(words, listed.pop(name)) for name, words in keeps.items() if name in listed]
+    rows = [((TO_READ | KEPT_HERE).get(name) or model["name"], model) for name, model in listed.items()]
     return page(request, "desk/office.html", kept=kept, rows=rows)
 
 
 PAGES = [
     Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts"), place=1),
-    Page("new/", new, "new"),
+    Page("new/", choosing.new, "new"),
     Page("drafts/<int:draft_id>/", writing.draft, "draft"),
     Page("drafts/<int:draft_id>/keep/", keeping.keep, "keep"),
     Page("drafts/<int:draft_id>/readers/", keeping.who_reads, "readers"),
@@ -192,4 +177,5 @@ PAGES = [
     Page("record/", records.record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
     Page("help/", helping.show, "help"),
+    *templates.PAGES,
 ]

@@ -68,6 +68,7 @@ ACTIONS = {
     "areas-imported": gettext_lazy("Districts imported"),
     "record-verified": gettext_lazy("Record checked"),
     "templates-loaded": gettext_lazy("Templates loaded"),
+    "template-changed": gettext_lazy("Template changed"),
     "held": gettext_lazy("Held after a restore"),
     "resumed": gettext_lazy("Resumed after a restore"),
 }

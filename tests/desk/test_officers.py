@@ -14,7 +14,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from alerts.desk.people import DEMO_DOMAIN
-from alerts.models import Alarm, Area, AuditEntry, Message, Template
+from alerts.models import Alarm, Area, AuditEntry, Message
 from tests import city
 
 pytestmark = pytest.mark.django_db
@@ -161,16 +161,6 @@ class TestRows:
         client.post(f"/desk/alerts/area/{area.pk}/change/", {"name": "Fern", "parent": area.parent_id, "order": "0"})
         area.refresh_from_db()
         assert not area.active
-
-    def test_a_template_that_no_draft_could_begin_from_is_refused(self, page_of: Browser, carla: User) -> None:
-        form = {"key": "x", "kind": "warning", "names": '{"de": "X"}', "order": "0", "active": "on"}
-        client = page_of(carla)
-        for content in ('{"texts": 7}', '{"nonsense": 1}', "[]", "not json"):
-            answer = client.post("/desk/alerts/template/add/", form | {"content_json": content})
-            assert answer.status_code == 200
-        assert not Template.objects.exists()
-        client.post("/desk/alerts/template/add/", form | {"content_json": '{"severity": "Severe"}'})
-        assert Template.objects.get().content_json == {"severity": "Severe"}
 
 
 def test_the_roles_hold_what_they_should(desk: None) -> None:
