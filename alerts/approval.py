@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import alarms, audit, drafting, freezing, pictures, ports
+from . import alarms, audit, calls, drafting, freezing, pictures, ports
 from .cap import cap_time, references
 from .content import to_json
 from .freezing import HasFaults, Stale, base_id, digest_of, renderings_of, stale
@@ -27,6 +27,7 @@ from .models import (
     MOVES,
     Alert,
     Area,
+    CallKind,
     Draft,
     DraftState,
     Message,
@@ -64,6 +65,7 @@ def submit(draft_id: int, version: int, by: User) -> Draft:
     with transaction.atomic():
         freezing.freeze(draft, frozen, now)
         _submitted(draft, by)
+        calls.make(draft, CallKind.SUBMITTED)
         audit.record(by, "submitted", drafting.subject(draft), digest=draft.digest, round=draft.round)
     return draft
 
@@ -84,7 +86,9 @@ def send_back(draft_id: int, by: User, reason: str) -> None:
         raise NotAllowed(_("Your role does not allow returning drafts."))
     if not reason.strip():
         raise Refused(_("Say why you return it, so that the author knows what to mend."))
-    _move(draft_id, DraftState.SUBMITTED, DraftState.RETURNED, by, "returned", reason)
+    with transaction.atomic():
+        draft = _move(draft_id, DraftState.SUBMITTED, DraftState.RETURNED, by, "returned", reason)
+        calls.make(draft, CallKind.RETURNED)
 
 
 def pull_back(draft_id: int, by: User) -> None:
@@ -254,6 +258,7 @@ def _write_message(draft: Draft, alone: tuple[User, str] | None = None) -> Messa
         sent=cap_time(sent),
         alone=bool(alone),
     )
+    calls.make(draft, CallKind.RELEASED)
     transaction.on_commit(partial(ports.ring, message.pk))
     return message
 
@@ -277,6 +282,7 @@ def _lapse(draft: Draft, reason: str) -> None:
         state=DraftState.LAPSED, reason=reason, changed_at=timezone.now()
     )
     audit.record(None, "lapsed", drafting.subject(draft), reason=reason)
+    calls.make(draft, CallKind.LAPSED)
     with override("de"):
         alarms.sound(
             f"lapsed {draft.pk}",
@@ -314,10 +320,11 @@ def _set_state(draft: Draft, before: str, after: str) -> None:
     draft.state = after
 
 
-def _move(draft_id: int, before: str, after: str, by: User, action: str, reason: str) -> None:
+def _move(draft_id: int, before: str, after: str, by: User, action: str, reason: str) -> Draft:
     with transaction.atomic():
         draft = _locked(draft_id)
         _expect(draft, before)
         _set_state(draft, before, after)
         Draft.objects.filter(pk=draft_id).update(reason=reason.strip(), version=draft.version + 1)
         audit.record(by, action, drafting.subject(draft), reason=reason.strip())
+    return draft
