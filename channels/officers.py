@@ -210,6 +210,8 @@ def _typed(officers: QuerySet[User]) -> dict[int, str]:
 
 def _number(typed: str) -> str:
     """A phone number as E.164; empty where it is none."""
+    if any(letter.isalpha() for letter in typed):
+        return ""  # they would be taken for the digits on their keys
     try:
         number = phonenumbers.parse(typed, REGION)
     except phonenumbers.NumberParseException:
