@@ -141,7 +141,7 @@ class TestWho:
             say()
         assert sorted(heard) == sorted([one.pk for one in made] * 2)
         assert Call.objects.get().told == 1000
-        assert "officer-0000 und 999 weitere wurden benachrichtigt" in told(draft)
+        assert "officer-0000 und 999 weitere, <time" in told(draft)
 
 
 class TestWords:
@@ -400,7 +400,7 @@ class TestTold:
         draft = city.submitted(author)
         say()
         page = told(draft)
-        assert "&lt;b&gt;Berta&lt;/b&gt; wurde benachrichtigt: <time" in page
+        assert "<dd>&lt;b&gt;Berta&lt;/b&gt;, <time" in page
         city.officer("other", "approve_draft")
         city.officer("third", "approve_draft")
         assert told(draft) == page
