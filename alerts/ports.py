@@ -6,7 +6,8 @@ missing or is no callable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -20,7 +21,18 @@ BINDINGS = {
     "ALERTS_PICTURES": "Pictures",
     "ALERTS_PROGRESS": "Progress",
     "ALERTS_NOTIFY": "Notify",
+    "ALERTS_TEXT": "Text",
+    "ALERTS_CALL": "Call",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What officers are told: ``subject`` is all of it in one line, and all that an SMS says beside the link."""
+
+    subject: str
+    body: str
+    link: str
 
 
 class Ring(Protocol):
@@ -56,6 +68,25 @@ class Notify(Protocol):
     def __call__(self, subject: str, body: str, *, approvers: bool = False) -> None: ...
 
 
+class Text(Protocol):
+    """Text an alarm by SMS to the phones of the roster, without RQ; to all ``approvers`` as well where asked.
+
+    How many gateways took it for; 0 where there is no phone or no SMS channel. Raises OSError where none did now.
+    """
+
+    def __call__(self, words: str, link: str, *, approvers: bool = False) -> int: ...
+
+
+class Call(Protocol):
+    """Tell these officers (ids) by ``sms`` or ``mail``, one after the other, in this order, without RQ.
+
+    Yields each one's id with ``told``, ``never`` (no address of this way, or refused for good) or ``later``;
+    ends where the way is down: of whom it says nothing nobody was told. Never raises for what a server does.
+    """
+
+    def __call__(self, way: str, officers: Sequence[int], words: Words) -> Generator[tuple[int, str], None, None]: ...
+
+
 class CannotCompose(Exception):
     """A channel can't say this; ``str()`` tells the officer which one and why, in plain words."""
 
@@ -83,3 +114,13 @@ def progress(message_id: int) -> list[dict[str, Any]]:
 def notify(subject: str, body: str, *, approvers: bool = False) -> None:
     port: Notify = import_string(settings.ALERTS_NOTIFY)
     port(subject, body, approvers=approvers)
+
+
+def text(words: str, link: str, *, approvers: bool = False) -> int:
+    port: Text = import_string(settings.ALERTS_TEXT)
+    return port(words, link, approvers=approvers)
+
+
+def call(way: str, officers: Sequence[int], words: Words) -> Generator[tuple[int, str], None, None]:
+    port: Call = import_string(settings.ALERTS_CALL)
+    return port(way, officers, words)

@@ -61,7 +61,14 @@ REQUIRED_LANGUAGES: list[str] = env.list("BELFRY_REQUIRED_LANGUAGES", ["de", "en
 LINK_HOSTS: list[str] = env.list("BELFRY_LINK_HOSTS", [])
 DEMO = env.bool("BELFRY_DEMO", False)
 SECOND_FACTOR = not DEMO
+
+# Officers: who hears of alarms, and when they are reminded (minutes; 0: never)
 ROSTER: list[str] = env.list("BELFRY_ROSTER", [])
+ROSTER_PHONES: list[str] = env.list("BELFRY_ROSTER_PHONES", [])
+OFFICER_SMS = env.bool("BELFRY_OFFICER_SMS", True)
+ALARM_TEXTS = env.int("BELFRY_ALARM_TEXTS", 3)
+APPROVAL_MINUTES = env.int("BELFRY_APPROVAL_MINUTES", 5)
+FACTS_MINUTES = env.int("BELFRY_FACTS_MINUTES", 120)
 
 # Where things lie
 PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
@@ -81,6 +88,8 @@ ALERTS_COMPOSE = "channels.registry.compose"
 ALERTS_PICTURES = "channels.registry.pictures"
 ALERTS_PROGRESS = "channels.tally.progress"
 ALERTS_NOTIFY = "channels.officers.notify"
+ALERTS_TEXT = "channels.officers.text"
+ALERTS_CALL = "channels.officers.call"
 
 # The channels: channels.toml in the data folder, else all that need no provider
 CHANNELS_FILE = Path(env.str("BELFRY_CHANNELS_FILE", str(DATA / "channels.toml")))
