@@ -27,9 +27,9 @@ ACCESS = {
     "desk-opened": gettext_lazy("desk opened"),
     "desk-closed": gettext_lazy("desk closed"),
     "factor-added": gettext_lazy("second factor added"),
-    "factor-changed": gettext_lazy("second factor changed"),
     "factor-deleted": gettext_lazy("second factor deleted"),
-    "factor-shown": gettext_lazy("secret of the second factor looked at"),
+    "codes-made": gettext_lazy("new backup codes"),
+    "factors-reset": gettext_lazy("all second factors reset"),
 }
 """What can change in how an officer gets in, with its words."""
 

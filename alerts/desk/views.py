@@ -21,6 +21,8 @@ from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part, Te
 from ..people import may
 from ..terms import Kind, MsgType, Status
 from . import approving, writing
+from .factors import reset_pages
+from .factors.urls import PAGES as FACTORS
 from .people import officer
 from .site import Page, desk, page, refused, transition
 from .summary import LiveAlert, live_alert, name_of
@@ -46,7 +48,7 @@ def home(request: HttpRequest) -> TemplateResponse:
         may_write=may(officer(request), "alerts.write_draft"),
         drill=last_drill(),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
-        panels=[panel(request) for panel in desk().added.panels],
+        panels=[panel(request) for panel in (reset_pages.panel, *desk().added.panels)],
     )
 
 
@@ -160,8 +162,6 @@ def record(request: HttpRequest) -> TemplateResponse:
 
 KEPT_HERE = {
     "User": gettext_lazy("Officers and their roles"),
-    "TOTPDevice": gettext_lazy("Second factors (authenticators)"),
-    "StaticDevice": gettext_lazy("Second factors (backup codes)"),
     "Template": gettext_lazy("Templates"),
     "Area": gettext_lazy("Districts"),
 }
@@ -198,4 +198,5 @@ PAGES = [
     Page("alarm/", put_aside, "put-aside"),
     Page("record/", record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
+    *FACTORS,
 ]
