@@ -20,8 +20,6 @@ from ..models import Area, ReleasePlan
 from ..terms import Category, Certainty, ResponseType, Severity, Urgency, direction, language_name
 from . import gaps, people, typed
 from .differences import duration
-from .factors import devices, passkeys
-from .factors.passkeys import Purpose
 
 MOST = 40_000
 """Characters in one field that are read at all; the domain's own limits, which are smaller, are told as faults."""
@@ -380,9 +378,7 @@ class WordForm(forms.Form):
         self.request = request
         self.fields["word"].error_messages["required"] = _("Type the word to release.")
         if settings.SECOND_FACTOR:
-            self.fields["token"] = people.token_field()
-            if passkeys.possible() and devices.has_passkey(people.officer(request)):
-                self.fields["passkey"] = people.passkey_field()
+            self.fields |= people.proof_fields(request)
 
     def clean_word(self) -> str:
         word = " ".join(self.cleaned_data["word"].split())
@@ -393,18 +389,10 @@ class WordForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         # the code is asked last, so that a slip in the word doesn't use it up
-        if settings.SECOND_FACTOR and not self.errors and not self._proved(cleaned):
-            words = _("This code is not right. Each code works once: wait for the next one.")
-            if cleaned.get("passkey"):
-                words = _("The passkey does not count, or more than a minute has gone by. Confirm with it once more.")
-            elif not cleaned.get("token"):
-                words = _("Give the code, or confirm with your passkey.")
-            self.add_error("token", words)
+        fault = people.release_fault(self.request, cleaned) if settings.SECOND_FACTOR and not self.errors else ""
+        if fault:
+            self.add_error("token", fault)
         return cleaned
-
-    def _proved(self, cleaned: dict[str, Any]) -> bool:
-        me = people.officer(self.request)
-        return people.proved_device(self.request, me, cleaned, Purpose.RELEASE) is not None
 
 
 def word_for(exercise: bool) -> str:

@@ -123,6 +123,25 @@ def passkey_field() -> forms.CharField:
     return forms.CharField(required=False, max_length=passkeys.LONGEST, widget=Unkept)
 
 
+def proof_fields(request: HttpRequest) -> dict[str, forms.Field]:
+    """The fields by which an officer who is logged in proves himself once more."""
+    fields: dict[str, forms.Field] = {"token": token_field()}
+    if passkeys.possible() and devices.has_passkey(officer(request)):
+        fields["passkey"] = passkey_field()
+    return fields
+
+
+def release_fault(request: HttpRequest, data: dict[str, Any]) -> str:
+    """What is wrong with the proof that a release asks for, in words; empty where it is good, and used up."""
+    if proved_device(request, officer(request), data, Purpose.RELEASE) is not None:
+        return ""
+    if data.get("passkey"):
+        return str(_("The passkey does not count, or more than a minute has gone by. Confirm with it once more."))
+    if data.get("token"):
+        return str(_("This code is not right. Each code works once: wait for the next one."))
+    return str(_("Give the code, or confirm with your passkey."))
+
+
 class LogIn(AdminAuthenticationForm):
     """Name and password; enough in a demo."""
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import people
-from . import devices, passkeys
+from . import passkeys
 from .passkeys import Purpose
 
 
@@ -28,14 +28,11 @@ def name_field(example: Any) -> forms.CharField:
 class StepUpForm(forms.Form):
     """It is still this officer: by code or by passkey. ``device`` is what proved it."""
 
-    token = people.token_field()
-
     def __init__(self, *args: Any, request: HttpRequest, **options: Any) -> None:
         super().__init__(*args, **options)
         self.request = request
         self.device: Any = None
-        if passkeys.possible() and devices.has_passkey(people.officer(request)):
-            self.fields["passkey"] = people.passkey_field()
+        self.fields |= people.proof_fields(request)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
