@@ -35,6 +35,23 @@ WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate", "retract", "pos
 
 ENROLLING = {"access", "authenticator", "add-passkey", "passkey-options", "step-up", "session", "logout"}
 """All that is open to an officer who came in by the one-time code of a reset, until he has a factor again."""
+HELP = {
+    "new": "write",
+    "draft": "write",
+    "break-glass": "alone",
+    "alert": "live",
+    "deliveries": "live",
+    "channels": "live",
+    "gate": "live",
+    "outbox": "exercise",
+    "office": "office",
+    "login": "access",
+    "access": "access",
+    "password_change": "access",
+}
+"""Which part of the help belongs to a page."""
+BESIDE = {"keep", "readers"}
+"""Names of what such a page asks for by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +113,12 @@ class Desk(AdminSite):
                 logout(request)
             if not self.has_permission(request):
                 if getattr(request, "htmx", False):
-                    return HttpResponseClientRefresh()
+                    # a page that an officer types in must not be loaded anew under his hands
+                    return HttpResponse(status=401) if _named(request) in BESIDE else HttpResponseClientRefresh()
                 if request.method == "POST" and _is_written(request):
                     return self.log_in_again(request)
             sittings.touch(request)
-            if codes.is_one_time(getattr(request.user, "otp_device", None)) and _name(request) not in ENROLLING:
+            if codes.is_one_time(getattr(request.user, "otp_device", None)) and _named(request) not in ENROLLING:
                 return redirect("admin:access")
             try:
                 return cast(HttpResponseBase, guarded(request, *args, **kwargs))
@@ -180,6 +198,7 @@ class Desk(AdminSite):
             "nav": sorted((page for page in self.pages() if page.nav), key=lambda page: page.place) if inside else [],
             "alarms": alarms.open_alarms() if inside else [],
             "hold": sittings.hold(request) if inside else None,
+            "help_part": HELP.get(_named(request), ""),
         }
 
 
@@ -262,10 +281,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _is_written(request: HttpRequest) -> bool:
-    return _name(request) in WRITTEN
+    return _named(request) in WRITTEN
 
 
-def _name(request: HttpRequest) -> str:
+def _named(request: HttpRequest) -> str:
     """The name of the desk's page that is asked for."""
     match = request.resolver_match
     return str(match.url_name) if match is not None and match.app_name == "admin" else ""
