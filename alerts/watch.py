@@ -27,9 +27,9 @@ ACCESS = {
     "desk-opened": gettext_lazy("desk opened"),
     "desk-closed": gettext_lazy("desk closed"),
     "factor-added": gettext_lazy("second factor added"),
-    "factor-changed": gettext_lazy("second factor changed"),
     "factor-deleted": gettext_lazy("second factor deleted"),
-    "factor-shown": gettext_lazy("secret of the second factor looked at"),
+    "codes-made": gettext_lazy("new backup codes"),
+    "factors-reset": gettext_lazy("all second factors reset"),
 }
 """What can change in how an officer gets in, with its words."""
 
@@ -72,6 +72,11 @@ def tell_access(officer: str, what: list[str], by: User) -> None:
                 "{by} changed the access of {officer}: {what}. "
                 "If {officer} knows nothing of it, put the account out of use at once."
             )
+            if officer == by.get_username():
+                text = _(
+                    "{officer} changed the own access: {what}. "
+                    "If {officer} knows nothing of it, put the account out of use at once."
+                )
             words = ", ".join(str(ACCESS[each]) for each in what)
             text = text.format(by=by.get_username(), officer=officer, what=words)
         alarms.sound(f"access {' '.join(what)} {officer} {by.get_username()}"[:160], text)

@@ -303,7 +303,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_AGE = env.int("BELFRY_SESSION_SECONDS", 2 * 3600)
-SESSION_SAVE_EVERY_REQUEST = True
+# What an officer does renews the session (alerts.desk.sittings), what a page asks by itself doesn't
+SESSION_SAVE_EVERY_REQUEST = False
+SITTING_SECONDS = env.int("BELFRY_SITTING_SECONDS", 12 * 3600)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_TRUSTED_ORIGINS = [ADDRESS]
 CSRF_FAILURE_VIEW = "alerts.desk.site.csrf_failure"
@@ -335,7 +337,7 @@ AXES_CLIENT_IP_CALLABLE = "alerts.desk.people.client_address"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "alerts.desk.site.locked_out"
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "token", "passkey", "kept"]
 OTP_TOTP_ISSUER = f"Belfry {CITY_SHORT}"
 OTP_WEBAUTHN_RP_ID = urlsplit(ADDRESS).hostname or "localhost"
 OTP_WEBAUTHN_RP_NAME = OTP_TOTP_ISSUER

@@ -13,10 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django_otp.conf import settings as otp_settings
-from django_otp.plugins.otp_static.admin import StaticDeviceAdmin
 from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from .. import audit, watch
@@ -150,57 +147,6 @@ def _changes(officer: User, fields: list[str]) -> list[str]:
     return what
 
 
-class Factor(AnyAdmin):
-    """A second factor: whatever is done to it, and whoever looks at its secret, is recorded and told to all."""
-
-    actions = None
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        response = super().changeform_view(request, object_id, form_url, extra_context)
-        if object_id and response.status_code == 200:  # also a POST that is refused shows the form again
-            self.tell_shown(request, object_id)
-        return response
-
-    def tell_shown(self, request: HttpRequest, pk: object) -> None:
-        if otp_settings.OTP_ADMIN_HIDE_SENSITIVE_DATA:
-            return
-        watch.tell_access(self.model.objects.get(pk=pk).user.get_username(), ["factor-shown"], people.officer(request))
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
-            owners = {form.instance.user_id, form.initial.get("user", form.instance.user_id)}
-            for owner in User.objects.filter(pk__in=owners).order_by("username"):
-                what = ["factor-changed" if change else "factor-added"]
-                watch.tell_access(owner.get_username(), what, people.officer(request))
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        super().delete_model(request, obj)
-        watch.tell_access(obj.user.get_username(), ["factor-deleted"], people.officer(request))
-
-
-class AuthenticatorAdmin(Factor, TOTPDeviceAdmin):  # type: ignore[misc]
-    def config_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        response: HttpResponse = super().config_view(request, pk)
-        self.tell_shown(request, pk)
-        return response
-
-    def qrcode_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        response: HttpResponse = super().qrcode_view(request, pk)
-        self.tell_shown(request, pk)
-        return response
-
-
-class BackupCodesAdmin(Factor, StaticDeviceAdmin):  # type: ignore[misc]
-    pass
-
-
 class RoleAdmin(ReadOnly, GroupAdmin):
     """Roles are made by migrations."""
 
@@ -228,13 +174,12 @@ class AlarmAdmin(ReadOnly):
 def join() -> None:
     """Put all of it on the desk."""
     site = admin.site
+    # Second factors are no rows to be filled in: their officer enters them himself (alerts.desk.factors)
     for model in (User, Group, TOTPDevice, StaticDevice):
         if site.is_registered(model):
             site.unregister(model)
     site.register(User, OfficerAdmin)
     site.register(Group, RoleAdmin)
-    site.register(TOTPDevice, AuthenticatorAdmin)
-    site.register(StaticDevice, BackupCodesAdmin)
     site.register(Area, AreaAdmin)
     site.register(AuditEntry, AuditAdmin)
     site.register(Message, MessageAdmin)

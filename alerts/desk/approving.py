@@ -171,7 +171,7 @@ def _word_form(draft: Draft, request: HttpRequest, data: Any = None) -> WordForm
         data,
         initial={"digest": draft.digest, "version": draft.version},
         expected=word_for(draft.content.exercise),
-        officer=officer(request),
+        request=request,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.forms.utils import ErrorList
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -376,13 +377,13 @@ class WordForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
     )
 
-    def __init__(self, *args: Any, expected: str, officer: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, expected: str, request: HttpRequest, **options: Any) -> None:
         super().__init__(*args, **options)
         self.expected = expected
-        self.officer = officer
+        self.request = request
         self.fields["word"].error_messages["required"] = _("Type the word to release.")
         if settings.SECOND_FACTOR:
-            self.fields["token"] = people.token_field()
+            self.fields |= people.proof_fields(request)
 
     def clean_word(self) -> str:
         word = " ".join(self.cleaned_data["word"].split())
@@ -393,8 +394,9 @@ class WordForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         # the code is asked last, so that a slip in the word doesn't use it up
-        if settings.SECOND_FACTOR and not self.errors and not people.verified_device(self.officer, cleaned["token"]):
-            self.add_error("token", _("This code is not right. Each code works once: wait for the next one."))
+        fault = people.release_fault(self.request, cleaned) if settings.SECOND_FACTOR and not self.errors else ""
+        if fault:
+            self.add_error("token", fault)
         return cleaned
 
 

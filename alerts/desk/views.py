@@ -22,6 +22,8 @@ from ..people import may
 from ..terms import MsgType, Status
 from . import approving, choosing, keeping, records, templates, writing
 from . import help as helping
+from .factors import reset_pages
+from .factors.urls import PAGES as FACTORS
 from .people import officer
 from .site import Page, desk, page, transition
 from .summary import LiveAlert, live_alert
@@ -47,7 +49,7 @@ def home(request: HttpRequest) -> TemplateResponse:
         may_write=may(officer(request), "alerts.write_draft"),
         drill=last_drill(),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
-        panels=[panel(request) for panel in desk().added.panels],
+        panels=[panel(request) for panel in (reset_pages.panel, *desk().added.panels)],
     )
 
 
@@ -130,8 +132,6 @@ def put_aside(request: HttpRequest) -> HttpResponse:
 
 KEPT_HERE = {
     "User": gettext_lazy("Officers and their roles"),
-    "TOTPDevice": gettext_lazy("Second factors (authenticators)"),
-    "StaticDevice": gettext_lazy("Second factors (backup codes)"),
     "Template": gettext_lazy("Templates"),
     "Area": gettext_lazy("Districts"),
 }
@@ -178,4 +178,5 @@ PAGES = [
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
     Page("help/", helping.show, "help"),
     *templates.PAGES,
+    *FACTORS,
 ]

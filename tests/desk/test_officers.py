@@ -113,16 +113,6 @@ class TestAdministrator:
         carla.refresh_from_db()
         assert carla.email != "other@stadt.example"
 
-    def test_gives_a_new_officer_a_second_factor_with_a_qr_code(
-        self, page_of: Browser, carla: User, anna: User
-    ) -> None:
-        device = TOTPDevice.objects.create(user=anna, name="authenticator")
-        client = page_of(carla)
-        assert client.get(f"/desk/otp_totp/totpdevice/{device.pk}/config/").status_code == 200
-        picture = client.get(f"/desk/otp_totp/totpdevice/{device.pk}/qrcode/")
-        assert picture["Content-Type"].startswith("image/svg")
-        assert page_of(anna).get(f"/desk/otp_totp/totpdevice/{device.pk}/config/").status_code == 403
-
 
 def _change(client: Client, user: User, **changes: Any) -> Any:
     user.refresh_from_db()

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"healthz", "i18n/setlang/", "desk/login/"}
+PUBLIC = {"healthz", "i18n/setlang/", "desk/login/", "desk/login/passkey/"}
 PUBLIC |= {f"s/{name}/" for name in ("start", "link", "leave", "push", "push/changed")}
 PUBLIC |= {f"s/{name}/x/" for name in ("confirm", "yes", "leave", "manage", "test", "hooks")} | {"s/1"}
 PUBLIC |= {"s/reached/bcdfg/"}
