@@ -1,6 +1,7 @@
 """Mail to the officers on the roster, sent here and now, without RQ."""
 
 import logging
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -11,14 +12,14 @@ from django.core.validators import validate_email
 log = logging.getLogger(__name__)
 
 
-def notify(subject: str, body: str, *, approvers: bool = False) -> None:
+def notify(subject: str, body: str, *, approvers: bool = False, only: Sequence[str] = ()) -> None:
     """Mail an alarm (``alerts.ports.Notify``): to BELFRY_ROSTER, else to every active officer with an address.
 
-    With ``approvers``, to all who may approve as well. Raises OSError (smtplib's errors are such)
-    where the mail server does not take it.
+    With ``approvers``, to all who may approve as well; with ``only``, to these and nobody else. Raises
+    OSError (smtplib's errors are such) where the mail server does not take it.
     """
     officers = User.objects.filter(is_active=True, is_staff=True).exclude(email="")
-    told = set(settings.ROSTER or officers.values_list("email", flat=True))
+    told = set(only or settings.ROSTER or officers.values_list("email", flat=True))
     if approvers:
         holders = User.objects.with_perm(
             "alerts.approve_draft", include_superusers=False, backend="alerts.desk.people.OfficerBackend"

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
 
-from alerts import alarms, audit, ports, schedule, watch
+from alerts import alarms, audit, drills, ports, schedule, watch
 from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
@@ -119,10 +119,11 @@ def _refresh(name: str) -> None:
 
 
 def send_mails() -> None:
-    """What is owed to the roster: alarms, and once a day the end of the record."""
+    """What is owed to officers: alarms; once a day the end of the record, and who should drill again."""
+    steps = (("alarms", alarms.tell), ("end of the record", tell_the_head), ("drill reminders", remind_of_drills))
     try:
         with override("de"):
-            for name, step in (("alarms", alarms.tell), ("end of the record", tell_the_head)):
+            for name, step in steps:
                 with jobs.going_on(name):
                     step()
     except (OperationalError, InterfaceError) as error:
@@ -144,8 +145,7 @@ def look_at_clock() -> None:
 
 def tell_the_head() -> None:
     """Once a day, mail the end of the record to the roster: kept elsewhere, it proves that nothing was cut off."""
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    if Heartbeat.objects.filter(name="head told", at__gte=today).exists():
+    if _done_today("head told"):
         return
     number, value = audit.head()
     if not number:
@@ -162,6 +162,18 @@ def tell_the_head() -> None:
         log.warning("mail of the record's end failed: %s", type(error).__name__)
         return
     fanout.beat("head told")
+
+
+def remind_of_drills() -> None:
+    """Once a day, mail the officers who have not taken part in an exercise for long."""
+    if not _done_today("drills told"):
+        fanout.beat("drills told")
+        drills.remind()
+
+
+def _done_today(name: str) -> bool:
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    return Heartbeat.objects.filter(name=name, at__gte=today).exists()
 
 
 def remind() -> None:

@@ -62,6 +62,7 @@ LINK_HOSTS: list[str] = env.list("BELFRY_LINK_HOSTS", [])
 DEMO = env.bool("BELFRY_DEMO", False)
 SECOND_FACTOR = not DEMO
 ROSTER: list[str] = env.list("BELFRY_ROSTER", [])
+DRILL_DAYS = env.int("BELFRY_DRILL_DAYS", 30)
 
 # Where things lie
 PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
@@ -298,6 +299,8 @@ SESSION_SAVE_EVERY_REQUEST = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_TRUSTED_ORIGINS = [ADDRESS]
 CSRF_FAILURE_VIEW = "alerts.desk.site.csrf_failure"
+# How long the link of an invitation holds (``alerts.desk.officers.invitations``)
+PASSWORD_RESET_TIMEOUT = 72 * 3600
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 BEHIND_PROXY = env.bool("BELFRY_BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None

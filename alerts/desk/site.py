@@ -34,13 +34,17 @@ WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate", "retract", "pos
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there, ``place`` its place."""
+    """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there, ``place`` its place.
+
+    A ``public`` one asks for no log-in: it answers strangers, and looks after itself.
+    """
 
     route: str
     view: View
     name: str
     nav: str | Promise = ""
     place: int = 0
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,10 @@ class Desk(AdminSite):
         return update_wrapper(inner, view)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        ours = [path(page.route, self.admin_view(page.view), name=page.name) for page in self.pages()]
+        ours = [
+            path(page.route, page.view if page.public else self.admin_view(page.view), name=page.name)
+            for page in self.pages()
+        ]
         return [*ours, *super().get_urls()]
 
     def pages(self) -> list[Page]:

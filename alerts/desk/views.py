@@ -15,12 +15,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .. import alarms, drafting
+from .. import alarms, drafting, roles
 from ..content import from_json
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part, Template
 from ..people import may
 from ..terms import Kind, MsgType, Status
 from . import approving, writing
+from .officers import pages as officers
+from .officers.panel import people_panel
 from .people import officer
 from .site import Page, desk, page, refused, transition
 from .summary import LiveAlert, live_alert, name_of
@@ -46,7 +48,7 @@ def home(request: HttpRequest) -> TemplateResponse:
         may_write=may(officer(request), "alerts.write_draft"),
         drill=last_drill(),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
-        panels=[panel(request) for panel in desk().added.panels],
+        panels=[panel(request) for panel in (people_panel, *desk().added.panels)],
     )
 
 
@@ -159,7 +161,6 @@ def record(request: HttpRequest) -> TemplateResponse:
 
 
 KEPT_HERE = {
-    "User": gettext_lazy("Officers and their roles"),
     "TOTPDevice": gettext_lazy("Second factors (authenticators)"),
     "StaticDevice": gettext_lazy("Second factors (backup codes)"),
     "Template": gettext_lazy("Templates"),
@@ -169,6 +170,7 @@ KEPT_HERE = {
 
 TO_READ = {
     "Group": gettext_lazy("Roles"),
+    "User": gettext_lazy("Accounts"),
     "Attempt": gettext_lazy("Attempts"),
     "Post": gettext_lazy("Posts"),
     "Rendering": gettext_lazy("Renderings"),
@@ -180,7 +182,8 @@ def office(request: HttpRequest) -> TemplateResponse:
     listed = {model["object_name"]: model for app in desk().get_app_list(request) for model in app["models"]}
     kept = [(words, listed.pop(name)) for name, words in KEPT_HERE.items() if name in listed]
     rows = [(TO_READ.get(name, model["name"]), model) for name, model in listed.items()]
-    return page(request, "desk/office.html", kept=kept, rows=rows)
+    waiting = roles.waiting().count() if may(officer(request), "auth.change_user") else None
+    return page(request, "desk/office.html", kept=kept, rows=rows, roles_waiting=waiting)
 
 
 PAGES = [
@@ -198,4 +201,5 @@ PAGES = [
     Page("alarm/", put_aside, "put-aside"),
     Page("record/", record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
+    *officers.PAGES,
 ]
