@@ -84,4 +84,5 @@ def set_in_use(officer: User, *, in_use: bool, by: User) -> None:
     with transaction.atomic():
         if User.objects.filter(pk=officer.pk, is_active=not in_use).update(is_active=in_use) != 1:
             raise Refused(_("It is so already. Another administrator was quicker."))
+        officer.is_active = in_use
         watch.tell_access(officer.get_username(), ["active" if in_use else "inactive"], by)

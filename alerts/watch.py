@@ -73,7 +73,7 @@ def tell_role(officer: User, roles: list[str], by: User, step: str = "given") ->
             alarms.end(_role_key(other, names))
     with override("de"):
         text = str(ROLE_STEPS[step]).format(**names)
-    alarms.sound(_role_key(step, names), text, f"{settings.ADDRESS}/desk/officers/" if step == "asked" else "")
+    alarms.sound(_role_key(step, names), text, f"{settings.ADDRESS}/desk/" if step == "asked" else "")
 
 
 def _role_key(step: str, names: dict[str, str]) -> str:
