@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ..people import client_address, name
+from ..people import officer as officer_here
 from ..site import locked_out, page
 from . import invitations
 from .enrol import begin_enrolment
@@ -27,13 +28,12 @@ KEPT = "invitation"
 View = Callable[..., HttpResponseBase]
 
 
-def unseen(view: View) -> View:
-    """No trace of the link: no referrer, no index, no line of Django's with the address of what failed."""
+def unlogged(view: View) -> View:
+    """No index, no copy, and no line of Django's with the address of what failed."""
 
     @wraps(view)
     def inner(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
-        response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         response.headers["Cache-Control"] = "no-store"
         response._has_been_logged = True  # type: ignore[attr-defined]
@@ -42,35 +42,37 @@ def unseen(view: View) -> View:
     return inner
 
 
-@unseen
+@unlogged
 @require_safe
 def link(request: HttpRequest, officer_id: int, token: str) -> HttpResponseBase:
-    """The link itself: changes nothing, so that a mail program that looks ahead uses nothing up."""
+    """The link itself leads on, whether it holds or not; ``password`` tells.
+
+    It changes nothing, so that a mail program that looks ahead uses nothing up. No page stands at its
+    address: one that forbids referrers can't post a form (browsers then write "null" as the Origin).
+    """
+    onward = redirect("admin:invitation")
+    onward.headers["Referrer-Policy"] = "no-referrer"
     if request.user.is_authenticated:
-        words = _("You are logged in as {name}. This link is for a new officer: log out, or open it elsewhere.")
-        return page(
-            request,
-            "desk/refused.html",
-            status=403,
-            title=_("This link is not for you"),
-            words=words.format(name=name(request.user)),
-        )
+        return onward
+    request.session.pop(KEPT, None)
     stranger = _bare(request)
     credentials = {"username": f"invitation {client_address(request)}"}
     if not AxesProxyHandler.is_allowed(stranger, credentials):
         return locked_out(request)
-    if invitations.invited(officer_id, token) is None:
-        AxesProxyHandler.user_login_failed(__name__, credentials, stranger)
-        return locked_out(request) if stranger.axes_locked_out else _over(request)  # type: ignore[attr-defined]
-    request.session[KEPT] = [officer_id, token]
-    return redirect("admin:invitation")
+    if invitations.invited(officer_id, token) is not None:
+        request.session[KEPT] = [officer_id, token]
+        return onward
+    AxesProxyHandler.user_login_failed(__name__, credentials, stranger)
+    return locked_out(request) if getattr(stranger, "axes_locked_out", False) else onward
 
 
-@unseen
+@unlogged
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest) -> HttpResponseBase:
     """Set the password; then to the second factor."""
+    if request.user.is_authenticated:
+        return _not_for(request)
     officer = _invited(request)
     if officer is None:
         return _over(request)
@@ -78,7 +80,7 @@ def password(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         if not invitations.accept(officer, form.cleaned_data["new_password1"]):
             return _over(request)
-        request.session.flush()  # nothing of the time before, and no other one's log-in, goes on
+        request.session.flush()  # nothing of the time before goes on
         return begin_enrolment(request, officer)
     return page(
         request,
@@ -86,6 +88,17 @@ def password(request: HttpRequest) -> HttpResponseBase:
         status=422 if request.method == "POST" else 200,
         form=form,
         officer=officer,
+    )
+
+
+def _not_for(request: HttpRequest) -> HttpResponse:
+    words = _("You are logged in as {name}. This link is for a new officer: log out and open it again.")
+    return page(
+        request,
+        "desk/refused.html",
+        status=403,
+        title=_("This link is not for you"),
+        words=words.format(name=name(officer_here(request))),
     )
 
 
