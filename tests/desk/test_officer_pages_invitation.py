@@ -227,15 +227,31 @@ class TestWhatDoesNotHold:
             assert answer.status_code == 404
         assert password_of(nora) == before
 
-    def test_who_was_ever_in_is_not_invited_anew(self, admin: Client, nora: User, bert: User) -> None:
-        """One administrator alone must not come into another's account."""
-        TOTPDevice.objects.create(user=nora, name="authenticator")
+    def test_who_was_in_and_has_no_second_factor_gets_none(self, admin: Client, bert: User) -> None:
+        """The link would be the whole way: one administrator alone would be in another's account."""
         User.objects.filter(pk=bert.pk).update(last_login=dt.datetime.now(dt.UTC))
-        for officer in (nora, bert):
-            before = password_of(officer)
-            admin.post(f"/desk/officers/{officer.pk}/invite/")
-            assert password_of(officer) == before
+        before = password_of(bert)
+        admin.post(f"/desk/officers/{bert.pk}/invite/")
+        assert password_of(bert) == before
         assert not AuditEntry.objects.filter(action="invited").exists()
+
+    def test_who_forgot_his_password_gets_one_that_leaves_the_second_factor_and_is_told(
+        self, admin: Client, bert: User, mailoutbox: list[Any], settings: Any
+    ) -> None:
+        TOTPDevice.objects.create(user=bert, name="authenticator")
+        User.objects.filter(pk=bert.pk).update(last_login=dt.datetime.now(dt.UTC))
+        page = admin.post(f"/desk/officers/{bert.pk}/invite/", follow=True).content.decode()
+        assert Alarm.objects.filter(key="access invited bert carla").exists()
+        client = stranger()
+        client.post("/desk/login/", {"username": "bert", "password": PASSWORD, "next": "/desk/"})
+        assert client.get("/desk/").status_code == 302, "the old password has ended"
+        link = re.search(r"/desk/invitation/\S+?(?=<)", page)
+        assert link is not None
+        assert take(client, link[0])["Location"] == "/desk/login/", "and nobody enrols another factor by it"
+        settings.SECOND_FACTOR = True
+        client.post("/desk/login/", {"username": "bert", "password": NEW, "token": "000000", "next": "/desk/"})
+        assert client.get("/desk/").status_code == 302
+        assert TOTPDevice.objects.filter(user=bert).count() == 1
 
 
 class TestTheOpenDoor:

@@ -34,29 +34,27 @@ signed = Signed()
 
 
 def may_be_invited(officer: User) -> bool:
-    """Whether an invitation is all it takes: the officer was never in, and no second factor is his.
+    """Whether a link may be made: for who was never in, or who has a second factor, which the link does not replace.
 
-    Everybody else gets in again by the second factor's own way, which needs two pairs of eyes.
+    For who was in and has none, the link would be the whole way into somebody else's account: he gets in
+    again by the reset of second factors, which needs two pairs of eyes.
     """
-    return officer.is_active and officer.last_login is None and not with_factor([officer])
+    return officer.is_active and (officer.last_login is None or bool(with_factor([officer])))
 
 
 def invite(officer: User, by: User) -> str:
-    """A new link for an officer who has not been at the desk yet. Raises NotAllowed, Refused."""
+    """A new link for another officer; his password and every link before end. Raises NotAllowed, Refused."""
     roles.must_administer(by)
-    if officer.pk == by.pk or not may_be_invited(officer):
-        raise Refused(_("This officer has an account in use. An invitation is only for those who were never in."))
-    return renew(officer, by)
-
-
-def renew(officer: User, by: User) -> str:
-    """End the officer's password and every link before, and return the new link. Whoever calls has asked who may."""
+    if officer.pk == by.pk:
+        raise Refused(_("Nobody makes a link for himself. Change your own password instead."))
+    if not may_be_invited(officer):
+        raise Refused(_("This officer was at the desk and has no second factor. Have the second factor reset first."))
     again = AuditEntry.objects.filter(action="invited", subject=roles.subject(officer)).exists()
     with transaction.atomic():
         officer.set_unusable_password()
         officer.save(update_fields=["password"])
         audit.record(by, "invited", roles.subject(officer))
-        if again:
+        if again or officer.last_login is not None:
             watch.tell_access(officer.get_username(), ["invited"], by)
     return f"{settings.ADDRESS}{reverse('admin:invitation-link', args=[officer.pk, signed.make_token(officer)])}"
 
@@ -66,7 +64,7 @@ def mail(officer: User, link: str) -> bool:
     with override("de"):
         subject = _("Belfry: your access to the duty desk of {city}").format(city=settings.CITY_SHORT)
         body = _(
-            "{name}, you are to work at the duty desk. Set your password here:\n\n{link}\n\n"
+            "{name}, set your password for the duty desk here:\n\n{link}\n\n"
             "The link works once, until {until}. Your log-in name is {username}.\n"
             "If you did not expect this, tell an administrator of the city and do not open the link."
         ).format(
