@@ -62,10 +62,10 @@ class Progress(Protocol):
 class Notify(Protocol):
     """Mail an alarm to the officers on the roster, without RQ; to all ``approvers`` as well where asked.
 
-    Raises OSError on failure, so that it is tried again.
+    With ``only``, to these addresses and nobody else. Raises OSError on failure, so that it is tried again.
     """
 
-    def __call__(self, subject: str, body: str, *, approvers: bool = False) -> None: ...
+    def __call__(self, subject: str, body: str, *, approvers: bool = False, only: Sequence[str] = ()) -> None: ...
 
 
 class Text(Protocol):
@@ -111,9 +111,9 @@ def progress(message_id: int) -> list[dict[str, Any]]:
     return port(message_id)
 
 
-def notify(subject: str, body: str, *, approvers: bool = False) -> None:
+def notify(subject: str, body: str, *, approvers: bool = False, only: Sequence[str] = ()) -> None:
     port: Notify = import_string(settings.ALERTS_NOTIFY)
-    port(subject, body, approvers=approvers)
+    port(subject, body, approvers=approvers, **({"only": only} if only else {}))
 
 
 def text(words: str, link: str, *, approvers: bool = False) -> int:

@@ -36,13 +36,13 @@ AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: no holiday answers
 # Alarms
 
 
-def notify(subject: str, body: str, *, approvers: bool = False) -> None:
+def notify(subject: str, body: str, *, approvers: bool = False, only: Sequence[str] = ()) -> None:
     """Mail an alarm (``alerts.ports.Notify``): to BELFRY_ROSTER, else to every active officer with an address.
 
-    With ``approvers``, to all who may approve as well. Raises OSError (smtplib's errors are such)
-    where the mail server does not take it.
+    With ``approvers``, to all who may approve as well; with ``only``, to these and nobody else. Raises
+    OSError (smtplib's errors are such) where the mail server does not take it.
     """
-    told = set(settings.ROSTER or _officers().exclude(email="").values_list("email", flat=True))
+    told = set(only or settings.ROSTER or _officers().exclude(email="").values_list("email", flat=True))
     if approvers:
         told |= set(_approvers().exclude(email="").values_list("email", flat=True))
     good = {address for address in told if _is_address(address)}

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
 
-from alerts import alarms, audit, calls, ports, schedule, watch
+from alerts import alarms, audit, calls, drills, ports, schedule, watch
 
 from . import batches, credentials, fanout, hold, jobs, registry, reminders
 from .base import ChannelError
@@ -124,8 +124,8 @@ def _refresh(name: str) -> None:
 
 
 def send_mails() -> None:
-    """What is owed to the roster: alarms, and once a day the end of the record."""
-    _aside(("alarms", alarms.tell), ("end of the record", tell_the_head))
+    """What is owed to officers: alarms; once a day the end of the record, and who should drill again."""
+    _aside(("alarms", alarms.tell), ("end of the record", tell_the_head), ("drill reminders", remind_of_drills))
 
 
 def send_calls(way: str) -> None:
@@ -159,8 +159,7 @@ def look_at_clock() -> None:
 
 def tell_the_head() -> None:
     """Once a day, mail the end of the record to the roster: kept elsewhere, it proves that nothing was cut off."""
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    if Heartbeat.objects.filter(name="head told", at__gte=today).exists():
+    if _done_today("head told"):
         return
     number, value = audit.head()
     if not number:
@@ -177,3 +176,15 @@ def tell_the_head() -> None:
         log.warning("mail of the record's end failed: %s", type(error).__name__)
         return
     fanout.beat("head told")
+
+
+def remind_of_drills() -> None:
+    """Once a day, mail the officers who have not taken part in an exercise for long."""
+    if not _done_today("drills told"):
+        fanout.beat("drills told")
+        drills.remind()
+
+
+def _done_today(name: str) -> bool:
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    return Heartbeat.objects.filter(name=name, at__gte=today).exists()

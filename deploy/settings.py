@@ -69,6 +69,7 @@ OFFICER_SMS = env.bool("BELFRY_OFFICER_SMS", True)
 ALARM_TEXTS = env.int("BELFRY_ALARM_TEXTS", 3)
 APPROVAL_MINUTES = env.int("BELFRY_APPROVAL_MINUTES", 5)
 FACTS_MINUTES = env.int("BELFRY_FACTS_MINUTES", 120)
+DRILL_DAYS = env.int("BELFRY_DRILL_DAYS", 30)
 
 # Where things lie
 PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
@@ -309,6 +310,8 @@ SITTING_SECONDS = env.int("BELFRY_SITTING_SECONDS", 12 * 3600)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_TRUSTED_ORIGINS = [ADDRESS]
 CSRF_FAILURE_VIEW = "alerts.desk.site.csrf_failure"
+# How long the link of an invitation holds (``alerts.desk.officers.invitations``)
+PASSWORD_RESET_TIMEOUT = 72 * 3600
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 BEHIND_PROXY = env.bool("BELFRY_BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None

@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import method_decorator
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from .. import audit, watch
 from ..models import Alarm, Alert, Area, AuditEntry, Draft, Message, Part, Rendering, Template, TemplateVersion
+from ..people import may
 from . import people
 
 if TYPE_CHECKING:  # the stubs are generic, Django's classes are not
@@ -71,23 +68,16 @@ class AreaAdmin(Kept):
         return False
 
 
-class OfficerAdmin(AnyUserAdmin):
-    """Officers by role. Nobody changes his own roles, and no one is made superuser: a role is what counts."""
+class OfficerAdmin(ReadOnly, AnyUserAdmin):
+    """Accounts, for administrators to read. They are changed on the officers' pages (``officers/``) alone."""
 
     list_display = ["username", "first_name", "last_name", "email", "is_active", "roles"]
     list_filter = ["is_active", "groups"]
-    actions = None
-    filter_horizontal = ()
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
-        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
-        (_("Roles"), {"fields": ("is_active", "is_staff", "groups")}),
+        (None, {"fields": ("username", "first_name", "last_name", "email")}),
+        (_("Roles"), {"fields": ("is_active", "groups")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets = (
-        (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
-    )
-    readonly_fields = ("last_login", "date_joined")
 
     @admin.display(description=_("Roles"))
     def roles(self, officer: User) -> str:
@@ -96,55 +86,8 @@ class OfficerAdmin(AnyUserAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        fixed = super().get_readonly_fields(request, obj)
-        if obj is not None and obj.pk == request.user.pk:
-            return (*fixed, "is_active", "is_staff", "groups")
-        return fixed
-
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        if not change:
-            obj.is_staff = True  # whoever is entered here is an officer
-        super().save_model(request, obj, form, change)
-        by = people.officer(request)
-        if not change:
-            audit.record(by, "officer-made", f"officer {obj.get_username()}")
-        elif what := _changes(obj, form.changed_data):
-            watch.tell_access(form.initial.get("username", obj.get_username()), what, by)
-
-    @method_decorator(sensitive_post_parameters())
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        if request.method != "POST":
-            return super().user_change_password(request, id, form_url)
-        with transaction.atomic():
-            officers = User.objects.filter(pk=id) if id.isdecimal() else User.objects.none()
-            before = officers.values_list("password", flat=True).first()
-            response = super().user_change_password(request, id, form_url)
-            after = officers.first()
-            if after is not None and after.password != before:
-                watch.tell_access(after.get_username(), ["password"], people.officer(request))
-        return response
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """A role given here is told to everybody: one account must not make itself a second officer unseen."""
-        before = {group.name for group in form.instance.groups.all()}
-        super().save_related(request, form, formsets, change)
-        given = sorted({group.name for group in form.instance.groups.all()} - before)
-        if given:
-            watch.tell_role(form.instance, given, people.officer(request))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # their parts stay in the history; put them out of use instead
-
-
-def _changes(officer: User, fields: list[str]) -> list[str]:
-    """Which of the changed fields of an officer's form concern how he gets in, in the words of ``watch.ACCESS``."""
-    what: list[str] = [field for field in ("username", "email") if field in fields]
-    if "is_active" in fields:
-        what.append("active" if officer.is_active else "inactive")
-    if "is_staff" in fields:
-        what.append("desk-opened" if officer.is_staff else "desk-closed")
-    return what
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return super().has_module_permission(request) and may(people.officer(request), "auth.view_user")
 
 
 class RoleAdmin(ReadOnly, GroupAdmin):

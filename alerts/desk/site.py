@@ -59,7 +59,7 @@ BESIDE = {"keep", "readers"}
 class Page:
     """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there, ``place`` its place.
 
-    ``public`` ones are asked before the log-in.
+    A ``public`` one asks for no log-in: it answers strangers, and looks after itself.
     """
 
     route: str

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .. import alarms
+from .. import alarms, roles
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
 from ..terms import MsgType, Status
@@ -24,6 +24,8 @@ from . import approving, choosing, keeping, records, templates, writing
 from . import help as helping
 from .factors import reset_pages
 from .factors.urls import PAGES as FACTORS
+from .officers import pages as officers
+from .officers.panel import people_panel
 from .people import officer
 from .site import Page, desk, page, transition
 from .summary import LiveAlert, live_alert
@@ -49,7 +51,7 @@ def home(request: HttpRequest) -> TemplateResponse:
         may_write=may(officer(request), "alerts.write_draft"),
         drill=last_drill(),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
-        panels=[panel(request) for panel in (reset_pages.panel, *desk().added.panels)],
+        panels=[panel(request) for panel in (people_panel, reset_pages.panel, *desk().added.panels)],
     )
 
 
@@ -131,7 +133,6 @@ def put_aside(request: HttpRequest) -> HttpResponse:
 
 
 KEPT_HERE = {
-    "User": gettext_lazy("Officers and their roles"),
     "Template": gettext_lazy("Templates"),
     "Area": gettext_lazy("Districts"),
 }
@@ -139,6 +140,7 @@ KEPT_HERE = {
 
 TO_READ = {
     "Group": gettext_lazy("Roles"),
+    "User": gettext_lazy("Accounts"),
     "Attempt": gettext_lazy("Attempts"),
     "Post": gettext_lazy("Posts"),
     "Rendering": gettext_lazy("Renderings"),
@@ -156,7 +158,8 @@ def office(request: HttpRequest) -> TemplateResponse:
         del keeps["Template"]
     kept = [(words, listed.pop(name)) for name, words in keeps.items() if name in listed]
     rows = [((TO_READ | KEPT_HERE).get(name) or model["name"], model) for name, model in listed.items()]
-    return page(request, "desk/office.html", kept=kept, rows=rows)
+    waiting = roles.waiting().count() if may(officer(request), "auth.change_user") else None
+    return page(request, "desk/office.html", kept=kept, rows=rows, roles_waiting=waiting)
 
 
 PAGES = [
@@ -179,4 +182,5 @@ PAGES = [
     Page("help/", helping.show, "help"),
     *templates.PAGES,
     *FACTORS,
+    *officers.PAGES,
 ]

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from alerts.desk.site import Page, desk
 
 from .. import registry
-from . import byhand, cards, channels, deliveries, live, outbox, posts, preview, reach, recorded
+from . import byhand, cards, channels, deliveries, drill, live, outbox, posts, preview, reach, recorded
 from .panels import first_screen
 from .report import views as report
 
@@ -41,6 +41,6 @@ PAGES = [
 def join() -> None:
     """Put them on the desk."""
     added = desk().added
-    added.pages += [*PAGES, *reach.PAGES]
+    added.pages += [*PAGES, *drill.PAGES, *reach.PAGES]
     added.panels.append(first_screen)
     added.channel_label = registry.label

@@ -16,6 +16,7 @@ PUBLIC = {"healthz", "i18n/setlang/", "desk/login/", "desk/login/passkey/"}
 PUBLIC |= {f"s/{name}/" for name in ("start", "link", "leave", "push", "push/changed")}
 PUBLIC |= {f"s/{name}/x/" for name in ("confirm", "yes", "leave", "manage", "test", "hooks")} | {"s/1"}
 PUBLIC |= {"s/reached/bcdfg/"}
+PUBLIC |= {"desk/invitation/", "desk/invitation/1/x/"}
 FILLED = {
     "int": "1",
     "slug": "bcdfg",
