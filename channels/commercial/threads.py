@@ -61,6 +61,9 @@ class Threads(Staged):
         card = notice.picture("square")
         return Rendering(self.name, notice.language, {**fields, "picture": card} if card else fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return length(str(rendering.fields["text"])), LIMIT
+
     def contents(self, rendering: Rendering, reply_to: Post | None, *, bare: bool) -> dict[str, str]:
         card = None if bare else rendering.fields.get("picture")
         place = {"reply_to_id": reply_to.remote_id} if reply_to else {}

@@ -98,6 +98,9 @@ class X(Publisher):
         picture = notice.picture("wide")
         return Rendering(self.name, notice.language, {"text": text} | ({"picture": picture} if picture else {}))
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return weight(str(rendering.fields["text"])), CHARACTERS
+
     def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """Upload the card with its description. One that X refuses is left out: the words go without it."""
         card = rendering.fields.get("picture")

@@ -104,6 +104,10 @@ class Sms(Broadcaster):
         }
         return Rendering(self.name, notice.language, fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        text = str(rendering.fields["text"])
+        return characters(text), wording.room(text, self.segments)
+
     def send(
         self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str
     ) -> Generator[Outcome, None, None]:
