@@ -93,7 +93,7 @@ class Threads(Staged):
 
 def length(text: str) -> int:
     """Characters as Threads counts them, rather more than fewer: whatever may be an emoji counts as bytes."""
-    if PLAIN.fullmatch(text):
+    if PLAIN.fullmatch(text) or not _is_sign(text):
         return len(text)
     return sum(len(seen.encode()) if _is_sign(seen) else len(seen) for seen in grapheme.graphemes(text))
 

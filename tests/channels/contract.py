@@ -98,7 +98,8 @@ class Contract:
     @pytest.mark.parametrize("text", [*HOSTILE, "Satz mit Sinn. " * 300])
     def test_what_it_measures_is_within_its_limit(self, text: str) -> None:
         channel = self.channel()
-        words = {language: replace(old, headline=text[:160], description=text) for language, old in CONTENT.texts.items()}
+        said = {"headline": text[:160], "description": text}
+        words = {language: replace(old, **said) for language, old in CONTENT.texts.items()}
         for one in notices(replace(CONTENT, texts=words, place=text[:80])):
             try:
                 rendering = channel.compose(one)
