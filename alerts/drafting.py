@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import areas, audit, ports, public
+from . import areas, audit, pictures, ports, public
 from .content import Content, Text, from_json, to_json
 from .models import OPEN, Alert, Draft, DraftState, Message, Part, PartKind, ReleasePlan, Template, new_slug
 from .notice import Notice, Rendering, notice
@@ -232,7 +232,7 @@ def preview(draft: Draft) -> list[Rendering]:
     """What every channel would say now; raises ports.CannotCompose."""
     start = draft.release_at or timezone.now()
     content = draft.content if draft.plan == ReleasePlan.DRILL else draft.content.settled(start)
-    return ports.compose(notices(draft, content))
+    return ports.compose(pictures.imagined(notices(draft, content)))
 
 
 def written(content: Content, language: str) -> bool:

@@ -241,6 +241,10 @@ class Broadcaster(Channel):
         """What one later send to this address can use, once. Pure. Raises ValueError for a malformed address."""
         raise NotImplementedError
 
+    def price(self, rendering: Rendering) -> float | None:
+        """Cents that this rendering costs for each recipient; None where nobody has said."""
+        return None
+
     def look_up(
         self, rendering: Rendering, recipients: Sequence[Recipient], *, since: dt.datetime
     ) -> Iterable[Outcome]:

@@ -29,6 +29,8 @@ PAGES = [
     Page("outbox/", outbox.listing, "outbox", outbox.in_the_bar(), place=3),
     Page("outbox/<slug:kind>/<str:name>/", outbox.reading, "outbox-reading"),
     Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
+    Page("drafts/<int:draft_id>/mail/<str:channel>/<slug:language>/", preview.mail, "mail-preview"),
+    Page("drafts/<int:draft_id>/card/<slug:language>/<slug:shape>/", preview.card, "draft-card"),
 ]
 
 
