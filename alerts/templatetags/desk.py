@@ -56,6 +56,7 @@ ACTIONS = {
     "gate-opened": gettext_lazy("Gate opened by hand"),
     "try-again": gettext_lazy("Delivery tried again"),
     "left-out": gettext_lazy("Channel left out"),
+    "looked-up": gettext_lazy("Looked up at the platform"),
     "marked-sent": gettext_lazy("Marked as sent"),
     "logged-in": gettext_lazy("Logged in"),
     "role-given": gettext_lazy("Role given"),

@@ -16,6 +16,7 @@ PAGES = [
     Page("messages/<int:message_id>/gate/", live.gate, "gate"),
     Page("deliveries/", deliveries.listing, "deliveries", _("Deliveries"), place=2),
     Page("deliveries/<int:delivery_id>/again/", deliveries.again, "delivery-again"),
+    Page("deliveries/<int:delivery_id>/look-up/", deliveries.look_up, "delivery-look-up"),
     Page("deliveries/<int:delivery_id>/leave-out/", deliveries.leave_out, "delivery-leave-out"),
     Page("deliveries/<int:delivery_id>/sent/", deliveries.sent, "delivery-sent"),
     Page("deliveries/<int:delivery_id>/posted/", byhand.posted, "posted"),
