@@ -67,6 +67,8 @@ def mail(request: HttpRequest, draft_id: int, channel: str, language: str) -> Ht
     )
     if not isinstance(html, str):
         raise Http404
+    note = format_html("<p><b>{}</b></p>", _("Preview at the desk. This mail has not been sent."))
+    html = BODY.sub(lambda body: body[0] + note, html, count=1)
     return HttpResponse(html, headers={"Content-Security-Policy": SANDBOX, "Cache-Control": "no-store"})
 
 

@@ -39,13 +39,17 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """An image card as a preview shows it; ``names`` are the channels that carry it in this shape."""
+    """An image card as a preview shows it; ``names`` are the channels that carry it in this shape.
+
+    ``again``: it stands further up already, and is only named.
+    """
 
     src: str
     width: int
     height: int
     alt: str
     names: tuple[str, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,10 @@ def _previews(renderings: Iterable[Rendering], draft: Draft, cost: str) -> list[
         made[key] = one if before is None else _joined(before, one)
     ordered = sorted(made.values(), key=lambda one: not one.city)  # else as they were composed: page and feeds first
     told: set[str] = set()
-    for place, one in enumerate(ordered):
+    drawn: set[str] = set()
+    for place, each in enumerate(ordered):
+        one = replace(each, drawings=tuple(replace(card, again=card.src in drawn) for card in each.drawings))
+        drawn |= {card.src for card in one.drawings}
         alt = ", ".join(dict.fromkeys(drawing.alt for drawing in one.drawings))
         ordered[place] = replace(one, body=_body(one, draft), alt="" if alt in told else alt)
         told.add(alt)

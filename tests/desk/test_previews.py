@@ -228,6 +228,12 @@ class TestCard:
         assert f'src="{src}" width="1200" height="630"' in html
         assert 'loading="lazy"' in html
 
+    def test_each_shape_stands_there_once_in_each_language(self, page_of: Browser, anna: User) -> None:
+        html = body(page_of(anna), city.drafted(anna))
+        sources = re.findall(r'<img class="pv-card[^>]* src="([^"]+)"', html)
+        assert len(sources) == len(set(sources))
+        assert "mit der Bildkarte von oben, 1200 × 630" in articles(html)["Bluesky"]
+
     def test_its_alt_text_is_shown(self, page_of: Browser, anna: User) -> None:
         html = body(page_of(anna), city.drafted(anna))
         assert html.count("Das Bild wird vorgelesen als:") == 2, "once in each language"
@@ -265,6 +271,7 @@ class TestMail:
         assert f"/desk/drafts/{draft.pk}/mail/email/de/" in articles(body(client, draft))["E-Mail"]
         answer = self.at(client, draft)
         assert "Bombenfund: Verlassen Sie das Gebiet" in answer.content.decode()
+        assert "Diese E-Mail ist nicht gesendet." in answer.content.decode()
         policy = answer["Content-Security-Policy"]
         assert policy.startswith("sandbox;")
         assert "allow-" not in policy
