@@ -39,6 +39,12 @@ def record(by: User | None, action: str, subject: str, **data: Any) -> AuditEntr
     return line
 
 
+def ends_with(by: User, action: str, subject: str) -> bool:
+    """Whether the newest line about ``subject`` is this one of this officer."""
+    last = AuditEntry.objects.filter(subject=subject).order_by("-number").values_list("actor", "action").first()
+    return last == (by.get_username(), action)
+
+
 def line_hash(line: AuditEntry) -> str:
     """SHA-256 over the canonical JSON of the line and the hash before it."""
     return digest(

@@ -1,4 +1,4 @@
-"""The demo city: coarse outlines of Leipzig's ten Stadtbezirke, drawn by hand, and ready-made templates."""
+"""The demo city: coarse outlines of Leipzig's ten Stadtbezirke, drawn by hand."""
 
 from pathlib import Path
 

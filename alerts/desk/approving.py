@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from .. import approval, drafting, ports
+from .. import approval, drafting, ports, readers
 from ..content import Content
-from ..models import Draft, DraftState, Part, ReleasePlan
+from ..models import Draft, DraftState, ReleasePlan
 from ..notice import Rendering, level_of, moment
 from ..people import NotAllowed, Refused, may
 from ..terms import Kind, language_name
-from . import writing
+from . import rounds, writing
 from .differences import compare
 from .forms import ReasonForm, WordForm, word_for
 from .maps import map_of
@@ -66,10 +66,6 @@ def shown(draft: Draft) -> dict[str, Any]:
     return {"spoken": spoken, "cannot": cannot, "map": map_of(draft.content, draft.alert.slug)}
 
 
-def last_part(draft: Draft) -> Part | None:
-    return draft.parts.select_related("officer").order_by("-at").first()
-
-
 def not_allowed(request: HttpRequest, words: str) -> HttpResponse:
     return refused(request, words)
 
@@ -83,10 +79,12 @@ def review(request: HttpRequest, draft: Draft, form: WordForm | None = None, *, 
     waits = draft.state == DraftState.SUBMITTED
     if form is None and waits and approver and not mine:
         form = _word_form(draft, request)
+    readers.seen(draft, me)
     return page(
         request,
         "desk/approve.html",
         status=status,
+        others=readers.others(draft, me),
         draft=draft,
         content=content,
         level=level_of(content),
@@ -96,6 +94,7 @@ def review(request: HttpRequest, draft: Draft, form: WordForm | None = None, *, 
         heading=_heading(draft),
         number=_number(draft),
         changes=_changes(draft, content),
+        again=rounds.since_last(draft) if waits else [],
         base=draft.base,
         digest_head=" ".join(draft.digest[at : at + 4] for at in range(0, DIGEST_HEAD, 4)),
         form=form,

@@ -23,6 +23,7 @@ from .differences import duration
 MOST = 40_000
 """Characters in one field that are read at all; the domain's own limits, which are smaller, are told as faults."""
 
+MOST_GAPS = 40
 DURATIONS = (15, 30, 60, 90, 120, 180, 240, 360, 480, 720, 1440, 2880, 4320, 10080)
 LINE_BREAKS = {ord(letter): "\n" for letter in "\v\f\x85\u2028\u2029"}
 
@@ -148,8 +149,11 @@ class DraftForm(forms.Form):
     ) -> None:
         self.base = content
         self.areas = areas
-        # the place has its field already: what is typed there fills its gap too
-        self.gaps = [name for name in gaps.find(content) if name != "place"]
+        # the place has its field already: what is typed there fills its gap too; a page that saves by itself still
+        # shows gaps which the saved text has no more
+        posted = [name.removeprefix("gap-") for name in data or () if name.startswith("gap-")][:MOST_GAPS]
+        known_gaps = [*gaps.find(content), *(name for name in posted if gaps.GAP.fullmatch(f"{{{name}}}"))]
+        self.gaps = [name for name in dict.fromkeys(known_gaps) if name != "place"]
         count = _number(data.get("circle_count") if data is not None else None, max(1, len(content.circles)))
         super().__init__(
             data, initial=_initial(content, version, plan, release_at, count), error_class=error_class, prefix=None

@@ -27,6 +27,23 @@ LABELS = {
     "phone": _("Telephone"),
     "reason": _("Reason"),
     "name": _("Name"),
+    "age": _("Age"),
+    "looks": _("How the person looks"),
+    "looks_en": _("How the person looks (English)"),
+    "date": _("Date"),
+    "degrees": _("Degrees Celsius"),
+    "places": _("Where people get help"),
+    "hospital": _("Closed hospital"),
+    "hospitals": _("Open hospitals"),
+    "hotline": _("Citizens' telephone"),
+    "substance_en": _("Substance (English)"),
+    "reason_en": _("Reason (English)"),
+    "event": _("What the warning was about"),
+    "event_en": _("What the warning was about (English)"),
+    "claim": _("What is wrongly said, in short words"),
+    "claim_en": _("What is wrongly said (English)"),
+    "fact": _("What is true, in short words"),
+    "fact_en": _("What is true (English)"),
 }
 
 

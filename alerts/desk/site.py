@@ -31,6 +31,24 @@ View = Callable[..., HttpResponseBase]
 WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate", "retract", "posted"}
 """Names of the pages where an officer types: what they post outlives the session."""
 
+HELP = {
+    "new": "write",
+    "draft": "write",
+    "break-glass": "alone",
+    "alert": "live",
+    "deliveries": "live",
+    "channels": "live",
+    "gate": "live",
+    "outbox": "exercise",
+    "office": "office",
+    "login": "access",
+    "access": "access",
+    "password_change": "access",
+}
+"""Which part of the help belongs to a page."""
+BESIDE = {"keep", "readers"}
+"""Names of what such a page asks for by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -83,7 +101,8 @@ class Desk(AdminSite):
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not self.has_permission(request):
                 if getattr(request, "htmx", False):
-                    return HttpResponseClientRefresh()
+                    # a page that an officer types in must not be loaded anew under his hands
+                    return HttpResponse(status=401) if _named(request) in BESIDE else HttpResponseClientRefresh()
                 if request.method == "POST" and _is_written(request):
                     return self.log_in_again(request)
             try:
@@ -157,6 +176,7 @@ class Desk(AdminSite):
             "demo": settings.DEMO,
             "nav": sorted((page for page in self.pages() if page.nav), key=lambda page: page.place) if inside else [],
             "alarms": alarms.open_alarms() if inside else [],
+            "help_part": HELP.get(_named(request), ""),
         }
 
 
@@ -239,5 +259,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _is_written(request: HttpRequest) -> bool:
+    return _named(request) in WRITTEN
+
+
+def _named(request: HttpRequest) -> str:
+    """The name of the desk's page that is asked for."""
     match = request.resolver_match
-    return match is not None and match.app_name == "admin" and match.url_name in WRITTEN
+    return str(match.url_name) if match is not None and match.app_name == "admin" else ""

@@ -20,7 +20,8 @@ from ..content import from_json
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part, Template
 from ..people import may
 from ..terms import Kind, MsgType, Status
-from . import approving, writing
+from . import approving, keeping, writing
+from . import help as helping
 from .people import officer
 from .site import Page, desk, page, refused, transition
 from .summary import LiveAlert, live_alert, name_of
@@ -187,6 +188,8 @@ PAGES = [
     Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts"), place=1),
     Page("new/", new, "new"),
     Page("drafts/<int:draft_id>/", writing.draft, "draft"),
+    Page("drafts/<int:draft_id>/keep/", keeping.keep, "keep"),
+    Page("drafts/<int:draft_id>/readers/", keeping.who_reads, "readers"),
     Page("drafts/<int:draft_id>/submit/", writing.submit, "submit"),
     Page("drafts/<int:draft_id>/take-up/", writing.take_up, "take-up"),
     Page("alert/<slug:slug>/next/", writing.derive, "next"),
@@ -198,4 +201,5 @@ PAGES = [
     Page("alarm/", put_aside, "put-aside"),
     Page("record/", record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
+    Page("help/", helping.show, "help"),
 ]

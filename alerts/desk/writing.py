@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import approval, drafting, ports
+from .. import approval, drafting, ports, readers
 from ..content import Content, from_json
 from ..drafting import Fault
-from ..models import Alert, Area, Draft, DraftState, ReleasePlan, Template
+from ..models import Alert, Area, AuditEntry, Draft, DraftState, ReleasePlan, Template
 from ..notice import level_of
 from ..people import NotAllowed, Refused, may
 from ..terms import MSG_TYPE, Kind, MsgType
@@ -185,33 +187,49 @@ def write(
     overwritten: list[Change] | None = None,
 ) -> HttpResponse:
     """The compose page. Faults and previews are those of what is saved."""
+    readers.seen(found, officer(request))
+    return page(
+        request,
+        "desk/write.html",
+        status=status,
+        heading=HEADINGS[Kind(found.kind)](),
+        form_errors=errors(form),
+        stopped=stopped,
+        unsaved=unsaved or form.is_bound,
+        overwritten=overwritten,
+        last_saver=last_saver(found) if overwritten is not None else None,
+        others=readers.others(found, officer(request)),
+        templates=[(row.key, name_of(row)) for row in _templates(found)],
+        may_break_glass=may(officer(request), "alerts.break_glass"),
+        **context(request, found, form, faults),
+    )
+
+
+def context(request: HttpRequest, found: Draft, form: DraftForm, faults: list[Fault] | None = None) -> dict[str, Any]:
+    """What follows from what is saved: faults, previews, map; for the whole page and for the parts that renew."""
     content = found.content
     if faults is None:
         drill = found.plan == ReleasePlan.DRILL
         faults = drafting.faults(content, kind=found.kind, now=timezone.now(), drill=drill)
     found_links = links(faults, form)
-    return page(
-        request,
-        "desk/write.html",
-        status=status,
-        draft=found,
-        content=content,
-        level=level_of(content),
-        exercise=content.exercise,
-        heading=HEADINGS[Kind(found.kind)](),
-        event=event_of(found),
-        form=form,
-        form_errors=_errors(form),
-        hard=[link for link in found_links if link.hard],
-        soft=[link for link in found_links if not link.hard],
-        stopped=stopped,
-        unsaved=unsaved or form.is_bound,
-        overwritten=overwritten,
-        last_saver=approving.last_part(found) if overwritten is not None else None,
-        templates=[(row.key, name_of(row)) for row in _templates(found)],
-        may_break_glass=may(officer(request), "alerts.break_glass"),
+    return {
+        "draft": found,
+        "content": content,
+        "level": level_of(content),
+        "exercise": content.exercise,
+        "event": event_of(found),
+        "form": form,
+        "hard": [link for link in found_links if link.hard],
+        "soft": [link for link in found_links if not link.hard],
         **approving.shown(found),
-    )
+    }
+
+
+def last_saver(found: Draft) -> User | None:
+    """Who saved last, for whom he overtook."""
+    saved = AuditEntry.objects.filter(subject=drafting.subject(found), action__in=["draft-saved", "draft-kept"])
+    name = saved.order_by("-number").values_list("actor", flat=True).first()
+    return User.objects.filter(username=name).first()
 
 
 def _templates(found: Draft) -> list[Template]:
@@ -220,7 +238,7 @@ def _templates(found: Draft) -> list[Template]:
     return [row for row in rows if (MSG_TYPE[Kind(row.kind)] == MsgType.CANCEL) is cancels]
 
 
-def _errors(form: DraftForm) -> list[Link]:
+def errors(form: DraftForm) -> list[Link]:
     """What the form itself could not read, with the way to each field."""
     if not form.is_bound:
         return []

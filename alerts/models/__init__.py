@@ -18,6 +18,7 @@ from .alerts import (
     new_slug,
 )
 from .areas import Area
+from .intake import Incoming, Intake, IntakeState, IntakeWay, ItemState, Partner, PartnerToken, Source, SourceKind
 from .officers import Call, CallKind, Decision, Profile, Reader, RoleRequest, Sitting
 from .records import Alarm, AuditEntry, AuditHead, Template, TemplateVersion
 
@@ -37,16 +38,25 @@ __all__ = [
     "Decision",
     "Draft",
     "DraftState",
+    "Incoming",
+    "Intake",
+    "IntakeState",
+    "IntakeWay",
+    "ItemState",
     "Message",
     "MessageArea",
     "Part",
     "PartKind",
+    "Partner",
+    "PartnerToken",
     "Profile",
     "Reader",
     "ReleasePlan",
     "Rendering",
     "RoleRequest",
     "Sitting",
+    "Source",
+    "SourceKind",
     "Template",
     "TemplateVersion",
     "new_slug",

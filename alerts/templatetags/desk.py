@@ -15,11 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alerts import notice
+from alerts import notice, readers
 from alerts.content import Content
 from alerts.desk import differences, people, summary
 from alerts.desk.site import desk
-from alerts.models import Draft, DraftState
+from alerts.models import Draft, DraftState, Reader
 from alerts.terms import Kind, direction, language_name
 
 register = template.Library()
@@ -41,6 +41,7 @@ ACTIONS = {
     "retracted": gettext_lazy("Post taken back"),
     "draft-new": gettext_lazy("Draft begun"),
     "draft-saved": gettext_lazy("Draft saved"),
+    "draft-kept": gettext_lazy("Draft saved by itself"),
     "draft-taken-up": gettext_lazy("Draft taken up again"),
     "submitted": gettext_lazy("Submitted"),
     "returned": gettext_lazy("Returned"),
@@ -64,6 +65,7 @@ ACTIONS = {
     "officer-made": gettext_lazy("Officer entered"),
     "first-officer": gettext_lazy("First officer made"),
     "areas-imported": gettext_lazy("Districts imported"),
+    "templates-loaded": gettext_lazy("Templates loaded"),
     "held": gettext_lazy("Held after a restore"),
     "resumed": gettext_lazy("Resumed after a restore"),
 }
@@ -106,6 +108,11 @@ def title(draft: Draft) -> str:
     words = summary.title(draft.content)
     # an all-clear and a false alarm say in their headline what they are
     return f"{Kind(draft.kind).label}: {words}" if draft.kind in {Kind.UPDATE, Kind.CORRECTION} else words
+
+
+@register.filter
+def writes_now(reader: Reader) -> bool:
+    return readers.writes(reader)
 
 
 @register.filter

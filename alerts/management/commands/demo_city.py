@@ -14,10 +14,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from alerts import approval, drafting
 from alerts.checks import DEMO_DOMAIN, on_loopback
-from alerts.content import District, to_json
+from alerts.content import District
 from alerts.demo import load_demo_areas
-from alerts.demo.templates import EXERCISE, READY
-from alerts.models import Area, Draft, DraftState, ReleasePlan, Template
+from alerts.desk import gaps
+from alerts.models import Area, Draft, DraftState, ReleasePlan
+from alerts.readymade import templates
+from alerts.readymade.loading import load
 from alerts.terms import Status
 
 OFFICERS = (
@@ -35,11 +37,7 @@ class Command(BaseCommand):
             raise CommandError("The demo city is for BELFRY_DEMO=1 on this machine's loopback address only.")
         if not Area.objects.exists():
             load_demo_areas()
-        for order, ready in enumerate(READY):
-            Template.objects.get_or_create(
-                key=ready.key,
-                defaults={"names": ready.names, "content_json": to_json(ready.content), "order": order},
-            )
+        load()
         self._officers()
         self._exercise()
 
@@ -71,7 +69,12 @@ class Command(BaseCommand):
         centre = centre or Area.objects.filter(active=True).order_by("order", "pk").first()
         if centre is None:
             return
-        content = replace(EXERCISE, place=centre.name, districts=(District(centre.code, centre.name),))
+        ready = next(ready for ready in templates() if ready.content.exercise)
+        content = replace(
+            gaps.fill(ready.content, {"place": centre.name}),
+            place=centre.name,
+            districts=(District(centre.code, centre.name),),
+        )
         draft = drafting.new(author, status=Status.EXERCISE)
         draft = drafting.save(draft.pk, draft.version, content, author, plan=ReleasePlan.DRILL)
         draft = approval.submit(draft.pk, draft.version, author)
