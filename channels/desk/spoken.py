@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,8 @@ from .. import registry
 from ..base import Broadcaster, Channel
 from ..subscriptions import matching
 from . import counters
+
+log = logging.getLogger(__name__)
 
 TEXTS = ("title", "text", "description", "tags")
 """Fields of a post that people read."""
@@ -117,7 +120,7 @@ def _previews(renderings: Iterable[Rendering], draft: Draft, cost: str) -> list[
 
 def _preview(words: Rendering, draft: Draft, cost: str) -> Preview:
     name = words.channel
-    channel = registry.channel(name) if registry.configured(name) else None
+    channel = _channel(name)
     way = Way(registry.label(name), _counter(words, channel), channel is not None and registry.rehearsal(name))
     drawings = tuple(_drawing(value, words, draft, way.name) for value in words.fields.values() if _is_card(value))
     site = channel is not None and channel.site
@@ -128,12 +131,33 @@ def _preview(words: Rendering, draft: Draft, cost: str) -> Preview:
         site,
         (way,),
         () if site else drawings,
-        cost if cost and isinstance(channel, Broadcaster) and channel.price(words) else "",
+        cost if _price(words, channel) else "",
     )
 
 
+def _channel(name: str) -> Channel | None:
+    """The channel as it is set now; None where it was removed or can't be made: what is frozen is read all the same."""
+    try:
+        return registry.channel(name) if registry.configured(name) else None
+    except (ImportError, TypeError, ValueError) as error:
+        log.error("channel %s can't be made: %s", name, error)
+        return None
+
+
 def _counter(words: Rendering, channel: Channel | None) -> counters.Counter:
-    return counters.counter(words.fields, channel.measure(words) if channel is not None else None)
+    try:
+        measured = channel.measure(words) if channel is not None else None
+    except (KeyError, TypeError):  # frozen for another adapter than is set now
+        measured = None
+    return counters.counter(words.fields, measured)
+
+
+def _price(words: Rendering, channel: Channel | None) -> float:
+    """Cents for each recipient; 0 where nobody has said."""
+    try:
+        return (channel.price(words) or 0.0) if isinstance(channel, Broadcaster) else 0.0
+    except (KeyError, TypeError):
+        return 0.0
 
 
 def _template(words: Rendering, channel: Channel | None) -> str:
@@ -217,8 +241,8 @@ def _cost(renderings: Sequence[Rendering], draft: Draft) -> str:
     """What the texts of all languages may cost together, where a price is set."""
     most: dict[str, tuple[float, str]] = {}
     for words in renderings:
-        channel = registry.channel(words.channel) if registry.configured(words.channel) else None
-        cents = channel.price(words) if isinstance(channel, Broadcaster) else None
+        channel = _channel(words.channel)
+        cents = _price(words, channel)
         if cents and isinstance(channel, Broadcaster):
             most[words.channel] = max(most.get(words.channel, (0.0, "")), (cents, channel.way))
     said = []

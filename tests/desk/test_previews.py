@@ -184,6 +184,22 @@ class TestPage:
         settings.CHANNELS = {name: ALL[name] for name in ("website", "feeds")}
         assert any("Mastodon" in names for names in articles(body(page_of(bert), draft)))
 
+    @pytest.mark.parametrize(
+        "now",
+        [
+            {"adapter": "channels.city.email.Email"},
+            {"adapter": "channels.city.sms.Sms", "price": 7},
+            {"adapter": "no.such.Adapter"},
+            {"adapter": "channels.city.sms.Sms", "leave": "never"},
+        ],
+    )
+    def test_what_is_frozen_is_read_whatever_its_channel_is_now(
+        self, page_of: Browser, anna: User, bert: User, settings: Any, now: dict[str, Any]
+    ) -> None:
+        draft = city.submitted(anna)
+        settings.CHANNELS = {name: ALL[name] for name in ("website", "feeds")} | {"webpush": now}
+        assert "Verlassen Sie das Gebiet" in articles(body(page_of(bert), draft))["Push"]
+
     @pytest.mark.parametrize("text", HOSTILE)
     def test_hostile_words_are_words_in_every_preview(self, page_of: Browser, anna: User, text: str) -> None:
         texts = {language: Text(text, text, text, text, text) for language in ("de", "en")}
