@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import areas, audit, ports, public, templating, wording
+from . import areas, audit, pictures, ports, public, templating, wording
 from .content import Content, Text, from_json, to_json
 from .faults import LIMITS as LIMITS  # noqa: PLC0414  (others name it by this room)
 from .faults import Fault as Fault  # noqa: PLC0414
@@ -211,7 +211,7 @@ def preview(draft: Draft) -> list[Rendering]:
     """What every channel would say now; raises ports.CannotCompose."""
     start = draft.release_at or timezone.now()
     content = draft.content if draft.plan == ReleasePlan.DRILL else draft.content.settled(start)
-    return ports.compose(notices(draft, content))
+    return ports.compose(pictures.imagined(notices(draft, content)))
 
 
 def faults(
