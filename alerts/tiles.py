@@ -40,7 +40,7 @@ def fault(url: str, address: str) -> str:
 
 
 def source(url: str, address: str) -> str:
-    """What a page with tiles may fetch pictures from, for its CSP; empty without tiles and for the page's own origin."""
+    """The host that a page with tiles may fetch pictures from, for its CSP; empty without, and for its own origin."""
     if not url or fault(url, address) or _own(url):
         return ""
     parts = urlsplit(url)
