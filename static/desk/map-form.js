@@ -16,6 +16,9 @@ export function showPoint([lat, lon]) {
   return `${Number(lat.toFixed(5))}, ${Number(lon.toFixed(5))}`;
 }
 
+/** The point in the middle of these corners. */
+export const middle = (corners) => [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / corners.length);
+
 /** Areas as lists of corners, without the closing one; a block that can't be read is null, so that numbers stay. */
 export function polygons(text) {
   return text

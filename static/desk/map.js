@@ -1,8 +1,9 @@
 // The map of the compose page: choose districts, draw areas, set circles. What it does goes into the form's own
 // fields, and what is typed there comes back onto the map; without it the form does the same.
 
-import { Fields, point, polygons, showPoint, withPolygon } from "./map-form.js";
+import { Fields, middle, point, polygons, showPoint, withPolygon } from "./map-form.js";
 import { Sheet } from "./map-sheet.js";
+import { fill, length } from "./map-words.js";
 
 const NEW_RADIUS = 500;
 const PAN = 40;
@@ -13,10 +14,6 @@ const root = document.getElementById("area-map");
 const form = document.getElementById("draft-form");
 const part = (selector) => root.querySelector(selector);
 const words = root ? JSON.parse(root.dataset.words) : {};
-const format = (digits) => new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: digits });
-const fill = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_gap, name) => values[name]);
-const length = (metres) => (metres < 1000 ? `${format(0).format(metres)} m` : `${format(2).format(metres / 1000)} km`);
-const middle = (corners) => [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / corners.length);
 
 class AreaMap {
   constructor(districts) {
@@ -144,7 +141,6 @@ class AreaMap {
     if (!before) return this.say(words.nothing_undone);
     this.step(before, words.undone);
     this.past.pop(); // taking back is no step of its own
-    return undefined;
   }
 
   // Tools
@@ -177,7 +173,6 @@ class AreaMap {
       if (other !== district && other.above.some((code) => meant.includes(code))) on.add(other.code);
     }
     this.step({ ...state, districts: [...on] }, fill(meant.length ? words.dropped : words.chosen, { name: district.name }));
-    return undefined;
   }
 
   circle({ lat, lng }) {
@@ -188,7 +183,6 @@ class AreaMap {
     state.circles[number] = [showPoint([lat, lng]), String(metres)];
     this.take("choose");
     this.step(state, fill(words.circle_set, { radius: length(metres) }));
-    return undefined;
   }
 
   corner({ lat, lng }) {
@@ -225,7 +219,6 @@ class AreaMap {
     this.take("choose");
     this.step(state, fill(words.drawn, { count }));
     this.box.focus({ preventScroll: true });
-    return undefined;
   }
 
   stop(button) {
