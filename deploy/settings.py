@@ -71,6 +71,10 @@ APPROVAL_MINUTES = env.int("BELFRY_APPROVAL_MINUTES", 5)
 FACTS_MINUTES = env.int("BELFRY_FACTS_MINUTES", 120)
 DRILL_DAYS = env.int("BELFRY_DRILL_DAYS", 30)
 
+# Tiles below the desk's map: a URL with {z}, {x} and {y}; only the pages with that map may fetch from its host
+TILES = env.str("BELFRY_TILES", "")
+TILES_ATTRIBUTION = env.str("BELFRY_TILES_ATTRIBUTION", "")
+
 # Where things lie
 PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
 KEYS_DIR = DATA / "keys"
@@ -91,6 +95,7 @@ ALERTS_PROGRESS = "channels.tally.progress"
 ALERTS_NOTIFY = "channels.officers.notify"
 ALERTS_TEXT = "channels.officers.text"
 ALERTS_CALL = "channels.officers.call"
+ALERTS_REACHED = "channels.subscriptions.matching.audience"
 
 # The channels: channels.toml in the data folder, else all that need no provider
 CHANNELS_FILE = Path(env.str("BELFRY_CHANNELS_FILE", str(DATA / "channels.toml")))

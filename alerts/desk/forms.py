@@ -115,7 +115,10 @@ class DraftForm(forms.Form):
     )
     place = Words(label=gettext_lazy("Place"), widget=forms.TextInput(attrs={"autocomplete": "off"}))
     districts = forms.MultipleChoiceField(required=False, label=gettext_lazy("Districts"))
-    polygons = Words(label=gettext_lazy("Area by corners, one latitude and longitude a line"))
+    polygons = Words(
+        label=gettext_lazy("Area by corners, one latitude and longitude a line"),
+        widget=forms.Textarea(attrs={"rows": 5, "autocomplete": "off", "spellcheck": "false"}),
+    )
     facts_at = Moment(label=gettext_lazy("Facts as of"))
     onset = Moment(label=gettext_lazy("Begins or began"))
     effective = Moment(label=gettext_lazy("Takes effect"))

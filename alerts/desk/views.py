@@ -20,7 +20,7 @@ from .. import alarms, roles
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
 from ..terms import MsgType, Status
-from . import approving, choosing, keeping, records, templates, writing
+from . import approving, area, choosing, keeping, records, templates, writing
 from . import help as helping
 from .factors import reset_pages
 from .factors.urls import PAGES as FACTORS
@@ -165,17 +165,18 @@ def office(request: HttpRequest) -> TemplateResponse:
 PAGES = [
     Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts"), place=1),
     Page("new/", choosing.new, "new"),
-    Page("drafts/<int:draft_id>/", writing.draft, "draft"),
+    Page("drafts/<int:draft_id>/", area.with_tiles(writing.draft), "draft"),
     Page("drafts/<int:draft_id>/keep/", keeping.keep, "keep"),
     Page("drafts/<int:draft_id>/readers/", keeping.who_reads, "readers"),
-    Page("drafts/<int:draft_id>/submit/", writing.submit, "submit"),
+    Page("drafts/<int:draft_id>/submit/", area.with_tiles(writing.submit), "submit"),
     Page("drafts/<int:draft_id>/take-up/", writing.take_up, "take-up"),
     Page("alert/<slug:slug>/next/", writing.derive, "next"),
     Page("drafts/<int:draft_id>/approve/", approving.approve, "approve"),
     Page("drafts/<int:draft_id>/return/", approving.send_back, "return"),
     Page("drafts/<int:draft_id>/pull-back/", approving.pull_back, "pull-back"),
     Page("drafts/<int:draft_id>/withdraw/", approving.withdraw, "withdraw"),
-    Page("drafts/<int:draft_id>/break-glass/", approving.break_glass, "break-glass"),
+    Page("drafts/<int:draft_id>/break-glass/", area.with_tiles(approving.break_glass), "break-glass"),
+    Page("districts/<slug:stamp>/", area.districts, "districts", kept=True),
     Page("alarm/", put_aside, "put-aside"),
     Page("record/", records.record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
