@@ -271,6 +271,15 @@ def pull_back(request: HttpRequest, draft_id: int) -> HttpResponseBase:
     return redirect("admin:draft", draft_id)
 
 
+@transition(back="draft")
+def discard(request: HttpRequest, draft_id: int) -> HttpResponseBase:
+    """A writer puts an unwanted draft away."""
+    draft = writing.load(draft_id)
+    approval.discard(draft.pk, officer(request))
+    messages.success(request, _("Put away. Its text can be taken up again here."))
+    return redirect("admin:draft", draft_id)
+
+
 def break_glass(request: HttpRequest, draft_id: int) -> HttpResponseBase:
     """One officer alone, with a reason and the typed word; alarmed to every approver."""
     me = officer(request)

@@ -174,6 +174,7 @@ PAGES = [
     Page("drafts/<int:draft_id>/approve/", approving.approve, "approve"),
     Page("drafts/<int:draft_id>/return/", approving.send_back, "return"),
     Page("drafts/<int:draft_id>/pull-back/", approving.pull_back, "pull-back"),
+    Page("drafts/<int:draft_id>/discard/", approving.discard, "discard"),
     Page("drafts/<int:draft_id>/withdraw/", approving.withdraw, "withdraw"),
     Page("drafts/<int:draft_id>/break-glass/", area.with_tiles(approving.break_glass), "break-glass"),
     Page("districts/<slug:stamp>/", area.districts, "districts", kept=True),
