@@ -49,7 +49,6 @@ def home(request: HttpRequest) -> TemplateResponse:
         waiting=waiting(request),
         ready=_drafts().filter(state=DraftState.APPROVED),
         may_write=may(officer(request), "alerts.write_draft"),
-        drill=last_drill(),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
         panels=[panel(request) for panel in (people_panel, reset_pages.panel, *desk().added.panels)],
     )
@@ -106,10 +105,6 @@ def _drafts() -> QuerySet[Draft]:
     fresh = Q(base=F("alert__latest")) | Q(base__isnull=True, alert__latest__isnull=True)
     rows = Draft.objects.filter(fresh, state__in=OPEN).order_by("-changed_at")
     return rows.select_related("alert__latest").prefetch_related("parts__officer")
-
-
-def last_drill() -> AuditEntry | None:
-    return AuditEntry.objects.filter(action="drill").order_by("-number").first()
 
 
 def alert_list(request: HttpRequest) -> TemplateResponse:
