@@ -51,6 +51,8 @@ PUBLISHER = env.str("BELFRY_PUBLISHER", "Branddirektion")
 HOTLINE = env.str("BELFRY_HOTLINE", "115")
 ADDRESS = env.str("BELFRY_ADDRESS", "http://127.0.0.1:8000").rstrip("/")
 CAP_SENDER = env.str("BELFRY_CAP_SENDER", urlsplit(ADDRESS).hostname or "localhost")
+# The city's official key of 12 digits: by it a foreign CAP document's place is known as the whole city
+ARS = env.str("BELFRY_ARS", "147130000000")
 IMPRINT_URL = env.str("BELFRY_IMPRINT_URL", "")
 PRIVACY_URL = env.str("BELFRY_PRIVACY_URL", "")
 ACCESSIBILITY_URL = env.str("BELFRY_ACCESSIBILITY_URL", "")
@@ -170,6 +172,10 @@ WEBSUB_HUB = env.str("BELFRY_WEBSUB_HUB", "")
 # Residents
 SMS_COUNTRIES: list[str] = env.list("BELFRY_SMS_COUNTRIES", ["DE"])
 SUBSCRIBE_LIMITS: dict[str, str] = dict(env.json("BELFRY_SUBSCRIBE_LIMITS", {}) or {})
+
+# Partners that hand in CAP documents; certificates whose signatures are trusted lie there as .pem files
+CAP_TRUSTED_DIR = KEYS_DIR / "trusted"
+CAP_PER_MINUTE = env.int("BELFRY_CAP_PER_MINUTE", 60)
 
 # Engine
 LEASE_SECONDS = env.int("BELFRY_LEASE_SECONDS", 60)
