@@ -20,6 +20,8 @@ from django.utils.translation import override
 from redis.exceptions import RedisError
 
 from alerts import alarms, audit, calls, drills, ports, schedule, watch
+from alerts.intake.sources import escalating
+from alerts.intake.sources.following import Followers
 
 from . import batches, credentials, fanout, hold, jobs, registry, reminders
 from .base import ChannelError
@@ -42,6 +44,7 @@ class Upkeep:
     minute: float = 0.0
     mails: threading.Thread | None = None
     calls: dict[str, threading.Thread] = field(default_factory=dict)
+    followers: Followers = field(default_factory=Followers)
 
     def second(self) -> None:
         """One round: releases, lapses, sweep, alarms, heartbeat."""
@@ -74,6 +77,8 @@ class Upkeep:
         for way in calls.WAYS:
             yield f"calls by {way}", partial(self.send_calls, way)
         yield "unheard calls", calls.look
+        yield "sources", self.followers.look
+        yield "incoming warnings", escalating.look
         yield "mails", self.send_mails
 
     def send_mails(self) -> None:

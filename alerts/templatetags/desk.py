@@ -88,6 +88,10 @@ ACTIONS = {
     "record-verified": gettext_lazy("Record checked"),
     "templates-loaded": gettext_lazy("Templates loaded"),
     "template-changed": gettext_lazy("Template changed"),
+    "incoming-seen": gettext_lazy("Incoming warning acknowledged"),
+    "incoming-drafted": gettext_lazy("Incoming warning became a draft"),
+    "source-made": gettext_lazy("Source entered"),
+    "source-changed": gettext_lazy("Source changed"),
     "held": gettext_lazy("Held after a restore"),
     "resumed": gettext_lazy("Resumed after a restore"),
 }
