@@ -12,12 +12,13 @@ from urllib.parse import urlsplit, urlunsplit
 import shapely
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from shapely.geometry.base import BaseGeometry
 
-from alerts.areas import rings_of
 from alerts.content import Content, District, Polygon, Text
 from alerts.terms import Category, Certainty, MsgType, ResponseType, Severity, Status, Urgency
 
 from ..capreading import language_of
+from . import outlines
 from .found import MOST, Entry, Found, Listing, Unreadable, line, plain
 
 ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -25,7 +26,7 @@ ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 PREFIX = re.compile(r"^(?:mow|dwd|dwdmap|kat|biw|lhp|pol)\.")
 """NINA's own, before the identifier that the authority gave."""
 FOLDERS = {"dashboard", "mowas", "dwd", "katwarn", "biwapp", "lhp", "police"}
-MOST_INFOS, MOST_POINTS, POINTS, MOST_RINGS, MOST_KEYS = 20, 50_000, 400, 40, 1000
+MOST_INFOS, MOST_KEYS = 20, 1000
 HINTS = {"Alert": MsgType.ALERT, "Update": MsgType.UPDATE, "Cancel": MsgType.CANCEL}
 
 
@@ -142,24 +143,19 @@ def _polygons(geometry: bytes) -> tuple[Polygon, ...]:
         return ()
     whole = _json(geometry)
     features = whole.get("features") if isinstance(whole, dict) else None
-    shapes = []
-    points = 0
+    shapes: list[BaseGeometry] = []
     for feature in features if isinstance(features, list) else []:
         try:
-            shape = shapely.make_valid(shapely.from_geojson(json.dumps(feature["geometry"])))
-            points += int(shapely.get_num_coordinates(shape))
-            shapes.append(shape)
+            shapes.append(shapely.from_geojson(json.dumps(feature["geometry"])))
         except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError):
             continue
-        if points > MOST_POINTS:
-            raise Unreadable(_("The area of the warning has more than {count} corners.").format(count=MOST_POINTS))
+    if outlines.corners(shapes) > outlines.MOST:
+        raise Unreadable(_("The area of the warning has more than {count} corners.").format(count=outlines.MOST))
     if not shapes:
         return ()
-    union = shapely.union_all(shapes)
-    lon0, lat0, lon1, lat1 = shapely.bounds(union).tolist()
-    if not (-180 <= lon0 <= lon1 <= 180 and -90 <= lat0 <= lat1 <= 90):
-        return ()
-    return tuple(Polygon(ring) for ring in rings_of(union, POINTS)[:MOST_RINGS])
+    found = outlines.simple(shapes)
+    there = [all(abs(lat) <= 90 and abs(lon) <= 180 for lat, lon in polygon.points) for polygon in found]
+    return tuple(polygon for polygon, sound in zip(found, there, strict=True) if sound)
 
 
 def _references(value: Any) -> Iterator[str]:
