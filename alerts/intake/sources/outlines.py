@@ -34,7 +34,7 @@ def simple(shapes: Sequence[BaseGeometry]) -> list[Polygon]:
         part for part in shapely.get_parts(list(shapes)) if part.geom_type == "Polygon" and not part.is_empty
     ]
     most = max(LEAST, CORNERS // max(1, len(parts)))
-    outer = [_simpler(shapely.Polygon(part.exterior), most) for part in parts]
+    outer: list[Any] = [_simpler(shapely.Polygon(part.exterior), most) for part in parts]
     rings = [[(round(lat, 6), round(lon, 6)) for lon, lat in ring.exterior.coords] for ring in outer if _is_sound(ring)]
     return [Polygon(tuple(ring)) for ring in rings if len(set(ring)) > 2]
 
