@@ -157,7 +157,7 @@ def take_over(request: HttpRequest, item_id: int) -> HttpResponse:
 # Sources
 
 
-class SourceForm(forms.ModelForm[Source]):
+class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
     """A source and what is told of it."""
 
     words = forms.CharField(
@@ -171,6 +171,7 @@ class SourceForm(forms.ModelForm[Source]):
     class Meta:
         model = Source
         fields = ["name", "kind", "url", "least", "seconds", "escalate", "whole_world", "active"]
+        field_classes = {"url": forms.CharField}
         widgets = {"url": forms.URLInput(attrs={"autocomplete": "off", "spellcheck": "false"})}
         help_texts = {
             "url": gettext_lazy("Of NINA the list: …/api31/dashboard/<ARS>.json or …/mapData.json."),
@@ -181,10 +182,6 @@ class SourceForm(forms.ModelForm[Source]):
 
     def __init__(self, data: Mapping[str, Any] | None, source: Source) -> None:
         super().__init__(data, instance=source, initial={"words": "\n".join(map(str, source.events))})
-        self.fields["url"] = forms.CharField(
-            label=self.fields["url"].label, help_text=self.fields["url"].help_text, max_length=500,
-            widget=self.fields["url"].widget,
-        )  # fmt: skip
 
     def clean_url(self) -> str:
         url = str(self.cleaned_data["url"]).strip()
@@ -207,7 +204,7 @@ class SourceForm(forms.ModelForm[Source]):
         return minutes
 
     def made(self) -> Source:
-        source = self.instance
+        source: Source = self.instance
         source.events = [row.strip() for row in self.cleaned_data["words"].splitlines() if row.strip()]
         return source
 

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
-from alerts import alarms, approval, cap
+from alerts import alarms, approval, cap, checks
 from alerts.content import Circle
 from alerts.intake.sources import acting, escalating, following, items
 from alerts.models import Alarm, AuditEntry, Draft, DraftState, Incoming, ItemState, Message, Source, SourceKind
@@ -578,6 +578,14 @@ def test_who_keeps_sources_leaves_a_line_in_the_record(carla_: User, wire: Feed)
         "source-made",
         "source-changed",
     ]
+
+
+@pytest.mark.parametrize("named", ["10.0.0.0/8", "https://lage.example/", "*.example", ""])
+def test_a_host_inside_that_is_none_is_said_at_start(settings: Any, named: str) -> None:
+    settings.SOURCES_INSIDE = ["lage.example:8443", named]
+    assert [found.id for found in checks.sources(None)] == ["alerts.E020"]
+    settings.SOURCES_INSIDE = ["lage.example:8443"]
+    assert checks.sources(None) == []
 
 
 @pytest.fixture
