@@ -172,7 +172,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Source
         fields = ["name", "kind", "url", "least", "seconds", "escalate", "whole_world", "active"]
         field_classes = {"url": forms.CharField}
-        widgets = {"url": forms.URLInput(attrs={"autocomplete": "off", "spellcheck": "false"})}
+        widgets = {"url": forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"})}
         help_texts = {
             "url": gettext_lazy("Of NINA the list: …/api31/dashboard/<ARS>.json or …/mapData.json."),
             "escalate": gettext_lazy("Extreme danger calls them at once."),
