@@ -11,9 +11,17 @@ from typing import Any
 
 import httpcore
 import pytest
+from django.utils.translation import override
 
 from alerts.intake.sources import http
 from tests.alerts.intake.feedserver import Feed, feed, ok
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """The words of refusals as the tests know them."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,13 @@ from alerts.intake.sources.found import Unreadable
 URL = "https://feeds.example/all/feed.atom"
 LANGUAGES = ("de", "de-simple", "en")
 ATOM = '<feed xmlns="http://www.w3.org/2005/Atom"><id>x</id>{}</feed>'
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """The words of refusals as the tests know them."""
+    with override("en"):
+        yield
 
 
 @pytest.mark.parametrize(
