@@ -121,12 +121,12 @@ def _sender(values: Sequence[str]) -> str:
     try:
         loose = email.utils.getaddresses([value])
         strict = headerregistry.HeaderRegistry()("from", value)
-        found = [address.addr_spec for address in strict.addresses]
+        found = [str(address.addr_spec) for address in getattr(strict, "addresses", ())]
     except (email.errors.HeaderParseError, *parts.TROUBLE):
         return ""
     if len(found) != 1 or len(loose) != 1 or loose[0][1].lower() != found[0].lower():
         return ""
-    address = str(found[0]).lower()
+    address = found[0].lower()
     return address if len(address) <= 254 and _ADDRESS.fullmatch(address) else ""
 
 

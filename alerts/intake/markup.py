@@ -52,7 +52,7 @@ def text(source: str) -> str:
 
 
 def _hidden_names(tree: Any) -> set[str]:
-    """Selectors (``.class``, ``#id``) that the mail's own style sheet hides; what holds for some screens only doesn't."""
+    """Selectors (``.class``, ``#id``) that the mail's own style sheet hides on every screen."""
     sheet = "".join((style.text or "")[:50_000] for style in tree.iter("style"))[:50_000].lower()
     sheet = re.sub(r"/\*.*?\*/|<!--|-->", "", sheet, flags=re.DOTALL)
     sheet = re.sub(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", sheet)
@@ -88,11 +88,11 @@ def _prepare(tree: Any, hidden: set[str]) -> None:
         behind = _colour(style, r"background(?:-color)?") or _named(node.get("bgcolor")) or behind
         shown[node] = words, behind
         unseen = words is not None and behind is not None and _alike(words, behind)
-        if node.get("hidden") is not None or HIDING.search(style) or names & hidden or unseen:
-            if node is not tree and node.tag != "body":
-                gone.append(node)
-                skip.add(node)
-                continue
+        unseen = unseen or node.get("hidden") is not None or bool(HIDING.search(style) or names & hidden)
+        if unseen and node is not tree and node.tag != "body":
+            gone.append(node)
+            skip.add(node)
+            continue
         if node.tag == "blockquote" and (node.get("type") == "cite" or any("quote" in name for name in names)):
             node.text = f"{BEGINS}{node.text or ''}"
             _say_last(node, ENDS)

@@ -66,11 +66,14 @@ _SALUTATION = re.compile(
 _DIGITS = r"\d{3}[ -]?\d{3}"
 _LETTERS = r"[a-hjkmnp-z2-9]{4}(?:-[a-hjkmnp-z2-9]{4}){2}|[0-9a-f]{4}-[0-9a-f]{4}"
 _TYPED = rf"{_DIGITS}|[a-z0-9]{{4}}(?:[ -]?[a-z0-9]{{4}}){{1,2}}"
-_NAME = r"(?:(?:einmal|sicherheits|zugangs|backup|one-time|security)[ -]?)?code|otp|totp|2fa"
+_NAME = r"(?<!zip )(?<!post )(?<!area )(?:(?:einmal|sicherheits|backup|one-time|security)[ -]?)?code|otp|totp|2fa"
 _NAMED = re.compile(rf"(?<![\w-])(?:{_NAME})\s*[:=]\s*(?P<code>{_TYPED})(?![\w-])[.,;]?", re.IGNORECASE)
-_LINE = re.compile(rf"[^\w\n]*(?:{_NAME})\b\s*[:=.]?\s*(?P<code>{_TYPED})\W*", re.IGNORECASE)
+_LINE = re.compile(
+    rf"[^\w\n]*(?:{_NAME})\b(?:\s*[:=.]\s*(?P<code>{_TYPED})|\s+(?P<plain>{_DIGITS}|{_LETTERS}))\W*", re.IGNORECASE
+)
 _ALONE = re.compile(rf"\s*(?P<code>{_DIGITS}|{_LETTERS})\s*", re.IGNORECASE)
-_AT_END = re.compile(rf"(?:^|[\s,;:(])(?P<code>\d{{6}}|\d{{3}} \d{{3}}|{_LETTERS})[\s.)]*$", re.IGNORECASE)
+_AT_END = re.compile(rf"(?:^|[\s,;:(])(?P<code>{_DIGITS}|{_LETTERS})[\s.)]*$", re.IGNORECASE)
+_ENDS_SUBJECT = re.compile(rf"(?:^|[\s,;:(])(?P<code>\d{{6}}|{_LETTERS})[\s.)]*$", re.IGNORECASE)
 _IN_SUBJECT = re.compile(r"(?<![\w.,/:-])(?P<code>\d{6})(?![\w/:-]|[.,]\d)")
 
 
@@ -87,20 +90,25 @@ def order(mail: Mail) -> Order:
     replies = bool(_REPLY.match(subject))
     lines = text.split("\n")
     at = _first(lines)
-    found = _read(lines[at], code="" if not code else code)
+    found = _read(lines[at], coded=bool(code))
     if found is not None:
-        rest = "\n".join([*lines[:at], *([found.words] if found.words else []), *lines[at + 1 :]])
-        return _with(found, found.code or code or subject_code, rest)
+        rest = "\n".join([*([found.words] if found.words else []), *lines[at + 1 :]])
+        code = code or found.code
+        if not code:
+            code, rest = _alone(rest)
+        return _with(found, code or subject_code, rest)
+    text = "\n".join(lines[at:])
     if not code:
         code, text = _alone(text)
-    found = _read(topic, code=code or subject_code)
+    found = _read(topic, coded=True)
     if found is not None and not (replies and _has_fields(text)):
         rest = "\n".join(part for part in (found.words, text) if part.strip())
-        return _with(found, code or subject_code or found.code, rest)
+        return _with(found, code or subject_code, rest)
     words = text
     if mail.forwarded:
-        words = f"{text}\n{RULE}\n{_without_codes(mail.forwarded)}".strip()
-    elif not text.strip() and not replies:
+        passed_on = _without_codes(mail.forwarded)
+        words = f"{text}\n{RULE}\n{passed_on}" if text.strip() else passed_on
+    elif not text.strip() and not replies and not mail.attachments:
         words = topic.strip()
     about = re.search(r"\b(?:entwurf|draft)\s+(?:nr\.?\s*)?#?(\d{1,9})\b", topic, re.IGNORECASE) if replies else None
     return Order(Verb.DRAFT, int(about[1]) if about else None, "", code or subject_code, words.strip("\n"))
@@ -118,22 +126,23 @@ def _first(lines: list[str]) -> int:
     return filled[0] if filled else 0
 
 
-def _read(line: str, *, code: str) -> Order | None:
-    """The order that a line begins with; ``words`` is what follows the number, ``code`` the one at its end."""
+def _read(line: str, *, coded: bool) -> Order | None:
+    """The order that a line begins with; ``words`` is what follows the number.
+
+    ``code`` is the one at its end, which is looked for only where none was found elsewhere (``coded``).
+    """
     line = line[:2000].translate(_DASHES)
     for verb, pattern in _ORDER.items():
         found = pattern.fullmatch(line)
         if found is None:
             continue
         draft, head, rest = found["draft"], (found["head"] or "").lower(), found["rest"]
-        if draft and len(draft) == 6 and not head and not code and not _AT_END.search(rest):
-            # six digits and no other code: FREIGABE 123456
-            draft, rest = None, f"{draft}{rest}"
-        at_end = _AT_END.search(rest)
-        if at_end:
+        code = ""
+        if not coded and draft and len(draft) == 6 and not head and not rest.strip():
+            # six digits and no other code: STATUS 123456
+            draft, rest = None, draft
+        if not coded and (at_end := _AT_END.search(rest)):
             code, rest = _spelled(at_end["code"]), rest[: at_end.start()]
-        else:
-            code = ""
         rest = rest.strip(" \t:,.;-")
         if verb is Verb.DRAFT and (draft is None or rest):
             return None
@@ -145,29 +154,34 @@ def _read(line: str, *, code: str) -> Order | None:
 
 def _named(text: str) -> tuple[str, str]:
     """The code that is called one, and the text without it; a line of its own goes altogether."""
-    text = re.sub(r"(?i)(code\b.{0,60})", lambda near: near[0].translate(_DASHES), text)
     codes: list[str] = []
     out: list[str] = []
     for line in text.split("\n"):
-        whole = _LINE.fullmatch(line[:100]) if len(line) <= 100 else None
+        plain = line.translate(_DASHES)
+        whole = _LINE.fullmatch(plain) if len(plain) <= 100 else None
         if whole:
-            codes.append(whole["code"])
+            codes.append(whole["code"] or whole["plain"])
             continue
-        kept = _NAMED.sub(lambda found: codes.append(found["code"]) or "", line)
-        if kept == line or kept.strip():
-            out.append(kept if kept == line else kept.rstrip())
+        kept, at = "", 0
+        for found in _NAMED.finditer(plain):
+            codes.append(found["code"])
+            kept, at = f"{kept}{line[at : found.start()]}", found.end()
+        if not at:
+            out.append(line)
+        elif f"{kept}{line[at:]}".strip():
+            out.append(f"{kept}{line[at:]}".rstrip())
     return (_spelled(codes[0]) if codes else "", "\n".join(out))
 
 
 def _of_subject(topic: str) -> tuple[str, str]:
     """A code without a name in a subject: at its end, or six digits that stand by themselves once."""
-    translated = topic.translate(_DASHES)
-    found = _AT_END.search(translated)
+    plain = topic.translate(_DASHES)
+    found = _ENDS_SUBJECT.search(plain)
     if found is None:
-        found = next(iter(some), None) if len(some := list(_IN_SUBJECT.finditer(translated))) == 1 else None
+        numbers = list(_IN_SUBJECT.finditer(plain))
+        found = numbers[0] if len(numbers) == 1 else None
     if found is None:
         return "", topic
-    # what an order word stands before is read there: "STATUS 123456"
     rest = f"{topic[: found.start('code')]} {topic[found.end('code') :]}"
     return _spelled(found["code"]), " ".join(rest.split()).rstrip(" ,;:(-")
 
@@ -193,9 +207,5 @@ def _has_fields(text: str) -> bool:
 
 def _spelled(code: str) -> str:
     """A code as its device knows it."""
-    code = code.lower().translate(_DASHES)
-    return re.sub(r"\D", "", code) if re.fullmatch(r"[\d -]+", code) and _six(code) else re.sub(r"\s+", "-", code)
-
-
-def _six(code: str) -> bool:
-    return len(re.sub(r"\D", "", code)) == 6
+    digits = re.sub(r"[ -]", "", code)
+    return digits if digits.isdecimal() and len(digits) == 6 else re.sub(r"\s+", "-", code.lower())

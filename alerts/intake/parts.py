@@ -6,11 +6,10 @@ import base64
 import binascii
 import email.parser
 import email.policy
-import quopri
 import re
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 
@@ -76,10 +75,18 @@ class _Headers(email.policy.Compat32):
 
 
 class Part(Message):
-    """A part that knows how deep it lies."""
+    """A part that knows how deep it lies, and its bytes as they came.
+
+    ``get_payload`` would read them by whatever charset is declared, among them some that hang.
+    """
 
     depth = 0
     most_depth = MOST_DEPTH
+    raw = ""
+
+    def set_payload(self, payload: Any, charset: Any = None) -> None:
+        self.raw = payload
+        super().set_payload(payload, charset)
 
     def attach(self, payload: Any) -> None:
         payload.depth, payload.most_depth = self.depth + 1, self.most_depth
@@ -107,30 +114,31 @@ def parse(raw: bytes) -> Part:
         return part
 
     try:
-        return email.parser.BytesParser(make, policy=_Headers()).parsebytes(raw)
+        root = email.parser.BytesParser(make, policy=_Headers()).parsebytes(raw)
     except TROUBLE as error:
         raise Unreadable(_("The mail is too damaged to be read.")) from error
+    return cast(Part, root)
 
 
 def headers(part: Part) -> dict[str, list[str]]:
     """All values by name in lower case, raw: bytes outside ASCII are surrogates, folds still in them."""
     found: dict[str, list[str]] = {}
-    for name, value in part.raw_items():  # type: ignore[attr-defined]
+    for name, value in part.raw_items():
         found.setdefault(name.lower(), []).append(str(value))
     return found
 
 
-def body(part: Message) -> Body:
+def body(part: Part) -> Body:
     """What the tree says. Of alternatives the plain text is read, and HTML only where there is no other."""
     found = Body()
     kind = part.get_content_type()
-    payload = part.get_payload()
-    found.sealed = kind in SEALED and not (isinstance(payload, list) and kind != "multipart/encrypted")
-    if not isinstance(payload, list):
-        if not found.sealed:
-            _leaf(part, kind, found)
+    found.sealed = kind in SEALED
+    if found.sealed:
         return found
-    inside = [body(child) for child in payload if isinstance(child, Message)]
+    if not part.is_multipart():
+        _leaf(part, kind, found)
+        return found
+    inside = [body(child) for child in part.get_payload() if isinstance(child, Part)]
     if kind == "multipart/alternative":
         _alternatives(inside, found)
     elif kind.startswith("message/"):
@@ -149,7 +157,7 @@ def _alternatives(inside: list[Body], found: Body) -> None:
         found.take(one, words=bool(with_words) and one is with_words[0])
 
 
-def _leaf(part: Message, kind: str, found: Body) -> None:
+def _leaf(part: Part, kind: str, found: Body) -> None:
     raw = _decoded(part)
     attached = _quiet(part.get_content_disposition) == "attachment"
     if kind in SIGNATURES:
@@ -169,22 +177,19 @@ def _leaf(part: Message, kind: str, found: Body) -> None:
         found.attachments.append(Attachment(_name(part), kind, raw))
 
 
-def _decoded(part: Message) -> bytes:
+def _decoded(part: Part) -> bytes:
     """The bytes of a part; what is broken in its encoding is passed over."""
-    payload = part.get_payload()
-    raw = payload.encode("ascii", "surrogateescape") if isinstance(payload, str) else b""
     encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-    if encoding == "quoted-printable":
-        return quopri.decodestring(raw)
+    raw = part.raw.encode("ascii", "surrogateescape")
     if encoding == "base64":
         # a letter too many at the end, or padding lost on the way, costs the last bytes and nothing else
         only = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
         only = only[: len(only) - (len(only) % 4 == 1)]
-        try:
-            return base64.b64decode(only + b"=" * (-len(only) % 4))
-        except binascii.Error:
-            return raw
-    return raw
+        return base64.b64decode(only + b"=" * (-len(only) % 4))
+    if "uu" in encoding:
+        return raw
+    decoded = part.get_payload(decode=True)
+    return decoded if isinstance(decoded, bytes) else raw
 
 
 def _quiet(read: Any) -> str:
@@ -195,11 +200,11 @@ def _quiet(read: Any) -> str:
         return ""
 
 
-def _parameter(part: Message, name: str) -> str:
+def _parameter(part: Part, name: str) -> str:
     return _quiet(lambda: part.get_param(name)).lower()
 
 
-def _name(part: Message) -> str:
+def _name(part: Part) -> str:
     name = letters.one_line(decoded_words(_quiet(part.get_filename)), 400)
     return re.split(r"[/\\]", name)[-1].strip(". ")[-120:]
 
@@ -252,7 +257,7 @@ def unwrapped(text: str) -> str:
     if any(len(line) > 80 for line in lines):
         return text
     out: list[str] = []
-    joins = False
+    joins, last = False, ""
     for line in lines:
         if joins and not _NEW_LINE.match(line) and len(last) + 1 + len(line.split(" ", 1)[0]) > 72:
             out += [" ", line]
