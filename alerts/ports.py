@@ -20,6 +20,8 @@ BINDINGS = {
     "ALERTS_PICTURES": "Pictures",
     "ALERTS_PROGRESS": "Progress",
     "ALERTS_NOTIFY": "Notify",
+    "ALERTS_MAIL": "Mail",
+    "ALERTS_BOUNCE": "Bounce",
 }
 
 
@@ -56,6 +58,22 @@ class Notify(Protocol):
     def __call__(self, subject: str, body: str, *, approvers: bool = False) -> None: ...
 
 
+class Mail(Protocol):
+    """Mail an answer to one officer now, with an empty return path where the mail server is ours to ask.
+
+    ``key`` makes its Message-ID, the same at a second try; ``answers`` is the Message-ID that it answers.
+    Raises OSError on failure, so that it is tried again.
+    """
+
+    def __call__(self, to: str, subject: str, body: str, *, key: str, answers: str = "") -> None: ...
+
+
+class Bounce(Protocol):
+    """Give a mail that came back to the channel that sent it; whether it was one of its own."""
+
+    def __call__(self, raw: bytes) -> bool: ...
+
+
 class CannotCompose(Exception):
     """A channel can't say this; ``str()`` tells the officer which one and why, in plain words."""
 
@@ -83,3 +101,13 @@ def progress(message_id: int) -> list[dict[str, Any]]:
 def notify(subject: str, body: str, *, approvers: bool = False) -> None:
     port: Notify = import_string(settings.ALERTS_NOTIFY)
     port(subject, body, approvers=approvers)
+
+
+def mail(to: str, subject: str, body: str, *, key: str, answers: str = "") -> None:
+    port: Mail = import_string(settings.ALERTS_MAIL)
+    port(to, subject, body, key=key, answers=answers)
+
+
+def bounce(raw: bytes) -> bool:
+    port: Bounce = import_string(settings.ALERTS_BOUNCE)
+    return port(raw)
