@@ -19,6 +19,7 @@ from django.utils.translation import override
 from redis.exceptions import RedisError
 
 from alerts import alarms, audit, ports, schedule, watch
+from alerts.intake import email as intake
 from alerts.models import Alert
 from alerts.notice import moment
 from alerts.terms import MsgType, Status
@@ -45,6 +46,7 @@ class Upkeep:
     redis_gone: float | None = None
     minute: float = 0.0
     mails: threading.Thread | None = None
+    intakes: threading.Thread | None = None
 
     def second(self) -> None:
         """One round: releases, lapses, sweep, alarms, heartbeat."""
@@ -74,13 +76,21 @@ class Upkeep:
             yield "unconfirmed sign-ups", forget_unconfirmed
             yield "pushes made ahead", look_for_unprepared
             yield "reach", daily.look
+            yield "old mails that came in", intake.tidy
         yield "mails", self.send_mails
+        yield "mails that came in", self.take_mails
 
     def send_mails(self) -> None:
         """Mails in a thread of their own: a mail server that hangs must not hold up an alert."""
         if self.mails is None or not self.mails.is_alive():
             self.mails = threading.Thread(target=send_mails, daemon=True)
             self.mails.start()
+
+    def take_mails(self) -> None:
+        """Mails to the gateway that nobody is at, in a thread of their own: a name server may hang too."""
+        if self.intakes is None or not self.intakes.is_alive():
+            self.intakes = threading.Thread(target=take_mails, daemon=True)
+            self.intakes.start()
 
     def look_at_redis(self) -> None:
         """Sound an alarm when Redis has not answered for a while, and end it when it does again."""
@@ -125,6 +135,17 @@ def send_mails() -> None:
             for name, step in (("alarms", alarms.tell), ("end of the record", tell_the_head)):
                 with jobs.going_on(name):
                     step()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database: %s", type(error).__name__)
+    finally:
+        connection.close()
+
+
+def take_mails() -> None:
+    """What came in and nobody has carried out, and the answers that are owed."""
+    try:
+        with jobs.going_on("mails that came in"):
+            intake.sweep(most=20)
     except (OperationalError, InterfaceError) as error:
         log.warning("database: %s", type(error).__name__)
     finally:
