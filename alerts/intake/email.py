@@ -107,16 +107,16 @@ def _prove(job: Job, mail: Mail) -> bool:
         return False
     key = mail.message_id or f"sha256:{intake.sha256}"
     typed = orders.order(mail).code
+    earlier = Intake.objects.filter(way=IntakeWay.MAIL, key=key, officer=by).exclude(pk=intake.pk)
     with transaction.atomic():
-        found = proof.code(by, typed, intake.received_at)
+        came_before = earlier.filter(state=IntakeState.TAKEN).first()
+        found = proof.code(by, typed, intake.received_at, again=came_before is not None)
         again = found.good and not _first(job, by, key)
-        earlier = Intake.objects.filter(way=IntakeWay.MAIL, key=key, officer=by).exclude(pk=intake.pk)
         if again:
-            before = earlier.filter(state=IntakeState.TAKEN).first()
-            draft = before.draft if before else None
             words = _("This mail was taken already.")
-            job.done(IntakeState.REFUSED, words, answers.plain(mail, words, draft), officer=by, key=key)
-        elif not found.good and earlier.filter(state=IntakeState.TAKEN).exists():
+            answer: answers.Answer | None = answers.plain(mail, words, came_before.draft if came_before else None)
+            job.done(IntakeState.REFUSED, words, answer, officer=by, key=key)
+        elif not found.good and came_before is not None:
             job.done(IntakeState.IGNORED, _("The same mail again."), officer=by, key=key)
         elif not found.good:
             answered = earlier.filter(state=IntakeState.REFUSED).exclude(reply="").exists()

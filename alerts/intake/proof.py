@@ -139,12 +139,15 @@ def _unsigned(raw: bytes, headers: list[tuple[bytes, bytes]], domain: str, dns: 
 
 
 def _worth(tags: dict[bytes, bytes], signed: list[bytes], domain: str) -> bool:
-    """Whether a signature, if it held, would cover sender, subject and the whole body, in the domain's name."""
+    """Whether a signature, if it held, would cover the sender, what is asked and the whole body, in the domain's name.
+
+    With the Message-ID in it, nobody who has caught a mail can send it again as another one.
+    """
     return (
         aligned(tags[b"d"].decode("latin-1"), domain)
         and tags.get(b"a") in ALGORITHMS
         and b"l" not in tags  # whatever stands behind that length is signed by nobody
-        and {b"from", b"subject"} <= {name.strip() for name in signed}
+        and {b"from", b"subject", b"message-id"} <= {name.strip() for name in signed}
     )
 
 
@@ -157,14 +160,17 @@ class Code:
     words: str = ""
 
 
-def code(by: User, typed: str, at: dt.datetime) -> Code:
+def code(by: User, typed: str, at: dt.datetime, *, again: bool = False) -> Code:
     """Judge an officer's code as of ``at`` and use it up; in the caller's transaction.
 
-    Wrong ones throttle the device, as at the desk.
+    Wrong ones throttle the device, as at the desk; not in a mail that came before (``again``), else whoever
+    has caught one could keep its officer from the desk by sending it for ever.
     """
     if not typed:
         return Code(False, words=_("The one-time code is missing."))
     if not typed.isdecimal():
+        if again:
+            return Code(False, printed=True, words=_("The backup code is wrong or was used already."))
         good = verified_device(by, typed) is not None
         return Code(good, printed=True, words="" if good else _("The backup code is wrong or was used already."))
     with transaction.atomic():
@@ -178,7 +184,7 @@ def code(by: User, typed: str, at: dt.datetime) -> Code:
                 device.set_last_used_timestamp(commit=False)
                 device.save()
                 return Code(True)
-        for device in allowed:
+        for device in [] if again else allowed:
             device.throttle_increment()
     if devices and not allowed:
         return Code(False, words=_("There were too many wrong codes. Wait a little, then send a new one."))

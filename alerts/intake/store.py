@@ -96,9 +96,13 @@ def tidy() -> None:
         alarms.end(FULL)
 
 
+def _head(raw: bytes) -> bytes:
+    return re.split(rb"\r?\n\r?\n", raw[:HEADERS], maxsplit=1)[0]
+
+
 def envelope(raw: bytes) -> str:
     """The envelope's sender as the last server wrote it down (Return-Path), where it did."""
-    for name, value in _HEADER.findall(raw[:HEADERS]):
+    for name, value in _HEADER.findall(_head(raw)):
         if name.lower() == b"return-path":
             return str(value.decode("latin-1")).strip().strip("<>")
     return ""
@@ -112,7 +116,7 @@ def reached(raw: bytes, otherwise: dt.datetime) -> dt.datetime:
     if not settings.INTAKE_RELAY:
         return otherwise
     by = re.compile(rf"\bby\s+{re.escape(settings.INTAKE_RELAY)}(?=[\s;(])", re.IGNORECASE)
-    for name, value in _HEADER.findall(raw[:HEADERS]):
+    for name, value in _HEADER.findall(_head(raw)):
         line = value.decode("latin-1")
         if name.lower() != b"received" or not by.search(line):
             continue
