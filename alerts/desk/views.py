@@ -111,7 +111,7 @@ def alert_list(request: HttpRequest) -> TemplateResponse:
     """Every alert that was ever released or has an open draft, newest first."""
     open_draft = Draft.objects.filter(alert=OuterRef("pk"), state__in=OPEN)
     rows = Alert.objects.filter(Q(latest__isnull=False) | Exists(open_draft)).select_related("latest")
-    numbered = Paginator(rows.prefetch_related("drafts"), PER_PAGE).get_page(request.GET.get("page"))
+    numbered = Paginator(rows.prefetch_related("drafts__parts__officer"), PER_PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
     listed = [live_alert(row, now) if row.latest else row.drafts.all()[0] for row in numbered]
     return page(request, "desk/alerts.html", numbered=numbered, listed=listed)

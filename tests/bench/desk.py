@@ -84,7 +84,7 @@ def _pages() -> dict[str, Callable[[], object]]:
         "deliveries": "deliveries/",
         "channels": "channels/",
         "reach": "reach/",
-        "outbox": "outbox/",
+        "outbox": "outbox/posts/",
         "record": "record/",
         "office": "office/",
         "officers": "officers/",
