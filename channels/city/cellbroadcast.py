@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from django.utils import timezone
@@ -121,11 +121,13 @@ class CellBroadcast(Publisher):
             notice.language,
             {
                 "text": text,
-                "level": level.name,
-                "message_id": level.home if home else level.other,
-                "encoding": encoding,
-                "characters": units(text, encoding),
-                "language": notice.words_language,
+                "broadcast": {
+                    "level": level.name,
+                    "messageId": level.home if home else level.other,
+                    "encoding": encoding,
+                    "characters": units(text, encoding),
+                    "language": notice.words_language,
+                },
             },
         )
 
@@ -135,8 +137,8 @@ class CellBroadcast(Publisher):
         message = documents.released(identifier)
         mine = self._mine(message)
         if rendering.language == next(iter(mine), rendering.language):
-            said = {str(fields["language"]): fields for fields in reversed(mine.values())}
-            said = said or {str(rendering.fields["language"]): rendering.fields}
+            # each block's own language before one that stands in for it
+            said = {str(fields["broadcast"]["language"]): fields for fields in reversed(mine.values())}
             body = documents.handed_over(
                 lambda: with_broadcast(documents.composed(message, documents.approved(message)), said), self.keys_dir
             )
@@ -155,7 +157,7 @@ class CellBroadcast(Publisher):
         self._ready()
         return _("Documents for cell broadcast are written into a folder, for the control centre.")
 
-    def _mine(self, message: PublicMessage) -> dict[str, Mapping[str, object]]:
+    def _mine(self, message: PublicMessage) -> dict[str, Mapping[str, Any]]:
         """What was approved for this channel, by language, in the order in which it is handed over."""
         return {language: said for (channel, language), said in message.renderings.items() if channel == self.name}
 
@@ -190,18 +192,19 @@ def _unwritable(error: OSError) -> str:
     return _("The folder for cell broadcast can't be written: {reason}").format(reason=error.strerror)
 
 
-def with_broadcast(document: CapAlert, said: Mapping[str, Mapping[str, object]]) -> CapAlert:
+def with_broadcast(document: CapAlert, said: Mapping[str, Mapping[str, Any]]) -> CapAlert:
     """The document with the broadcast's parameters in each block whose language is in ``said``."""
-    names = {
-        "broadcastText": "text",
-        "broadcastEncoding": "encoding",
-        "broadcastLevel": "level",
-        "broadcastMessageId": "message_id",
-    }
     info = []
     for block in document.info:
-        fields = said.get(block.language)
-        added = [Named(f"belfry:{name}", str(fields[field])) for name, field in names.items()] if fields else []
+        added: list[Named] = []
+        if fields := said.get(block.language):
+            how = fields["broadcast"]
+            added = [
+                Named("belfry:broadcastText", fields["text"]),
+                Named("belfry:broadcastEncoding", how["encoding"]),
+                Named("belfry:broadcastLevel", how["level"]),
+                Named("belfry:broadcastMessageId", str(how["messageId"])),
+            ]
         info.append(replace(block, parameter=(*block.parameter, *added)))
     return replace(document, info=tuple(info))
 
@@ -233,7 +236,10 @@ def broadcast_text(notice: Notice) -> tuple[str, str]:
     head, tail, encoding = _encoded(head, tail)
     dots = "..." if encoding == "GSM-7" else ELLIPSIS
     text = fit(head, tail, ROOM[encoding], lambda text: units(text.replace(ELLIPSIS, dots), encoding))
-    return text.replace(ELLIPSIS, dots), encoding
+    if text == tail:
+        return tail, encoding
+    # The link in a line of its own: its end costs no more than the space before it
+    return text.removesuffix(f" {tail}").replace(ELLIPSIS, dots) + f"\n{tail}", encoding
 
 
 def _encoded(head: str, tail: str) -> tuple[str, str, str]:

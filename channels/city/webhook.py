@@ -7,8 +7,8 @@ JSON body: ``type`` (``alert.warning``, ``alert.update``, ``alert.correction``, 
 ``alert.all_clear``, ``alert.withdrawn``), ``timestamp`` and ``data``. In ``data``: ``id`` (the alert's, the same in
 each of its messages), ``identifier`` and ``sent`` of this message, ``first`` (the identifier of the alert's first
 message to this partner), ``cap`` (address of the signed CAP document, there within seconds), and all that
-``Webhook.compose`` says, in one language. A field may be added, none is taken away. ``alert.withdrawn`` takes back what
-was sent in error and has ``id``, ``identifier`` and ``language`` alone.
+``Webhook.compose`` says, in one language and on one level, ``instruction`` as a list. A field may be added, none is
+taken away. ``alert.withdrawn`` takes back what was sent in error and has ``id``, ``identifier`` and ``language`` alone.
 """
 
 from __future__ import annotations
@@ -88,40 +88,42 @@ class Webhook(Publisher):
             self.name,
             notice.language,
             {
-                "id": notice.slug,
-                "language": notice.words_language,
-                "kind": str(notice.kind),
-                "msgType": str(notice.msg_type),
-                "status": str(notice.status),
-                "level": notice.level,
-                "levelWord": notice.level_word,
-                "event": notice.event,
                 "headline": notice.headline,
                 "description": notice.description,
-                "instruction": list(notice.steps),
+                "instruction": "\n".join(notice.steps),
                 "short": notice.short,
                 "area": notice.area,
-                "place": notice.place,
                 "url": notice.url,
-                "category": [str(one) for one in notice.category],
-                "urgency": str(notice.urgency),
-                "severity": str(notice.severity),
-                "certainty": str(notice.certainty),
-                "responseType": response,
-                "onset": _time(notice.onset),
-                "expires": _time(notice.expires),
-                "factsAt": _time(notice.facts_at),
-                "nextBy": _time(notice.next_by),
-                "contact": notice.contact,
-                "web": notice.web,
-                "districts": [{"code": one.code, "name": one.name} for one in notice.districts],
-                "circles": [{"lat": one.lat, "lon": one.lon, "km": one.km} for one in notice.circles],
-                "polygons": [[list(point) for point in one.points] for one in notice.polygons],
+                "data": {
+                    "id": notice.slug,
+                    "language": notice.words_language,
+                    "kind": str(notice.kind),
+                    "msgType": str(notice.msg_type),
+                    "status": str(notice.status),
+                    "level": notice.level,
+                    "levelWord": notice.level_word,
+                    "event": notice.event,
+                    "place": notice.place,
+                    "category": [str(one) for one in notice.category],
+                    "urgency": str(notice.urgency),
+                    "severity": str(notice.severity),
+                    "certainty": str(notice.certainty),
+                    "responseType": response,
+                    "onset": _time(notice.onset),
+                    "expires": _time(notice.expires),
+                    "factsAt": _time(notice.facts_at),
+                    "nextBy": _time(notice.next_by),
+                    "contact": notice.contact,
+                    "web": notice.web,
+                    "districts": [{"code": one.code, "name": one.name} for one in notice.districts],
+                    "circles": [{"lat": one.lat, "lon": one.lon, "km": one.km} for one in notice.circles],
+                    "polygons": [[list(point) for point in one.points] for one in notice.polygons],
+                },
             },
         )
 
     def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
-        identifier, fields = rendering.slots["identifier"], rendering.fields
+        identifier, said = rendering.slots["identifier"], _flat(rendering)
         if self.format == "cap":
             message = documents.released(identifier)
             body = documents.handed_over(
@@ -131,12 +133,11 @@ class Webhook(Publisher):
             first = reply_to.data.get("identifier", "") if reply_to else identifier
             told = {"identifier": identifier, "sent": rendering.slots["sent"], "first": first}
             cap = f"{self.address}/cap/{quote(identifier)}.xml"
-            kind = str(fields["kind"]).replace("-", "_")
-            body = _json(f"alert.{kind}", rendering.slots["sent"], {**fields, **told, "cap": cap})
+            kind = str(said["kind"]).replace("-", "_")
+            body = _json(f"alert.{kind}", rendering.slots["sent"], {**said, **told, "cap": cap})
         self._call(key, body)
-        return Post(
-            _id(key), data={"identifier": identifier, "id": fields["id"], "language": fields["language"], "key": key}
-        )
+        kept = {"identifier": identifier, "id": said["id"], "language": said["language"], "key": key}
+        return Post(_id(key), data=kept)
 
     def retract(self, post: Post) -> None:
         """Tell the partner that what it was sent is withdrawn."""
@@ -163,6 +164,12 @@ class Webhook(Publisher):
                 "webhook-signature": " ".join(one.sign(name, now, body.decode()) for one in self._signing),
             },
         )
+
+
+def _flat(rendering: Rendering) -> dict[str, Any]:
+    """All that was approved, on one level; at the desk, what people read stands above what machines do."""
+    words = {name: text for name, text in rendering.fields.items() if name != "data"}
+    return {**words, **rendering.fields["data"], "instruction": words["instruction"].splitlines()}
 
 
 def _id(key: str) -> str:

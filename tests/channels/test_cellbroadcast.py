@@ -83,8 +83,9 @@ class TestCellBroadcast(Posts):
         there.on("POST", "/cap", Answer(202))
 
     def size(self, rendering: Rendering) -> int:
-        text, encoding = str(rendering.fields["text"]), str(rendering.fields["encoding"])
-        assert rendering.fields["characters"] == units(text, encoding) <= ROOM[encoding]
+        text, how = str(rendering.fields["text"]), rendering.fields["broadcast"]
+        encoding = str(how["encoding"])
+        assert how["characters"] == units(text, encoding) <= ROOM[encoding]
         return units(text, encoding)
 
     @pytest.mark.parametrize("how", ["silent", "dropped", "server error", "bad gateway"])
@@ -107,7 +108,9 @@ class TestCellBroadcast(Posts):
 
 
 def said(content: Content = CONTENT, number: int = 0, **how: Any) -> dict[str, Any]:
-    return dict(CellBroadcast("mowas", languages=LANGUAGES).compose(notices(content, **how)[number]).fields)
+    """Text, and how it is to be broadcast, on one level."""
+    fields = CellBroadcast("mowas", languages=LANGUAGES).compose(notices(content, **how)[number]).fields
+    return {"text": fields["text"], **fields["broadcast"]}
 
 
 def worded(text: str) -> Content:
@@ -117,7 +120,7 @@ def worded(text: str) -> Content:
 def test_the_text_begins_with_level_and_headline_and_ends_with_speaker_and_link() -> None:
     text = said()["text"]
     assert text.startswith(f"Extreme Gefahr: {CONTENT.texts['de'].headline}\n")
-    assert text.endswith("Stadt Leipzig, Branddirektion: https://warnung.leipzig.example/alerts/k7f3x/")
+    assert text.endswith("Uhr. Stadt Leipzig, Branddirektion: https://warnung.leipzig.example/alerts/k7f3x/")
     assert "Gilt bis 14. September" in text
     assert text.index("Verlassen Sie sofort das Gebiet.") < text.index("Eine Bombe liegt dort.")
 
@@ -151,6 +154,13 @@ def test_whatever_is_written_fits_into_fifteen_pages_with_its_link(text: str) ->
     assert not {"\x07", "\u202e"} & set(fitted)
 
 
+def test_one_word_without_end_leaves_the_link() -> None:
+    one = replace(notices()[0], headline="x" * 4000, level_word="", area="", place="", steps=(), description="")
+    text, _encoding = broadcast_text(one)
+    assert text.count(one.url) == 1
+    assert text.endswith(one.url)
+
+
 def test_the_two_septet_characters_are_those_of_the_standard() -> None:
     assert set(GSM_EXTENDED_ENCODE_MAP) == EXTENSION
 
@@ -167,28 +177,28 @@ def test_the_level_follows_the_severity_and_the_identifier_the_language(
     severity: str, level: str, home: int, other: int
 ) -> None:
     content = replace(CONTENT, severity=Severity(severity))
-    ids = [(said(content, number)["level"], said(content, number)["message_id"]) for number in range(3)]
+    ids = [(said(content, number)["level"], said(content, number)["messageId"]) for number in range(3)]
     assert ids == [(level, home), (level, home), (level, other)]
 
 
 def test_an_exercise_and_a_test_have_levels_of_their_own() -> None:
     exercise = replace(CONTENT, status=Status.EXERCISE, note="Übung")
-    assert [said(exercise, number)["message_id"] for number in (0, 2)] == [4381, 4394]
+    assert [said(exercise, number)["messageId"] for number in (0, 2)] == [4381, 4394]
     assert said(exercise)["level"] == "exercise"
     test = replace(CONTENT, status=Status.TEST)
-    assert [said(test, number)["message_id"] for number in (0, 2)] == [4380, 4393]
+    assert [said(test, number)["messageId"] for number in (0, 2)] == [4380, 4393]
     assert said(test)["text"].startswith("TEST: ")
 
 
 def test_an_all_clear_wakes_nobody() -> None:
     fields = said(kind=Kind.ALL_CLEAR, msg_type=MsgType.CANCEL)
-    assert (fields["level"], fields["message_id"]) == ("4", 4396)
+    assert (fields["level"], fields["messageId"]) == ("4", 4396)
     assert "Gilt bis" not in fields["text"]
 
 
 def test_a_language_missing_from_a_message_speaks_as_the_one_that_stands_in() -> None:
     content = replace(CONTENT, texts={"de": CONTENT.texts["de"]})
-    assert (said(content, 2)["language"], said(content, 2)["message_id"]) == ("de", 4370)
+    assert (said(content, 2)["language"], said(content, 2)["messageId"]) == ("de", 4370)
 
 
 def test_of_two_ways_to_write_one_language_the_first_is_broadcast() -> None:
@@ -313,7 +323,7 @@ def test_it_stays_in_rehearsal_until_somebody_says_otherwise(
     settings.CHANNELS = {**settings.CHANNELS, "mowas": entry}
     row = carry(city.released(author, approver))
     assert (row.state, row.rehearsal) == (State.DONE, True)
-    assert row.posts.order_by("pk")[0].data["would_send"]["message_id"] == 4370
+    assert row.posts.order_by("pk")[0].data["would_send"]["broadcast"]["messageId"] == 4370
     assert not mowas.asked
 
 

@@ -130,7 +130,9 @@ def test_the_body_says_what_was_approved_and_where_the_rest_is(there: Platform) 
     channel.publish(composed, key=KEY)
     told = opened(there.asked[0])
     data = told["data"]
-    assert composed.fields.items() <= data.items()
+    machines = composed.fields["data"]
+    assert {**machines, "headline": composed.fields["headline"]}.items() <= data.items()
+    assert set(data) == {*machines, *composed.fields, "identifier", "sent", "first", "cap"} - {"data"}
     assert data["identifier"] == data["first"] == SLOTS["identifier"]
     assert data["cap"] == f"https://warnung.leipzig.example/cap/{SLOTS['identifier']}.xml"
     assert told["timestamp"] == data["sent"] == SLOTS["sent"]
@@ -154,7 +156,7 @@ def test_what_follows_names_the_first_message(there: Platform, kind: Kind, name:
 
 def test_an_exercise_orders_nothing_even_for_a_machine() -> None:
     for one in notices(replace(CONTENT, status=Status.EXERCISE, note="Übung")):
-        fields = webhook().compose(one).fields
+        fields = webhook().compose(one).fields["data"]
         assert fields["responseType"] == ["None"]
         assert (fields["status"], fields["level"]) == ("Exercise", "exercise")
 
