@@ -51,6 +51,8 @@ PUBLISHER = env.str("BELFRY_PUBLISHER", "Branddirektion")
 HOTLINE = env.str("BELFRY_HOTLINE", "115")
 ADDRESS = env.str("BELFRY_ADDRESS", "http://127.0.0.1:8000").rstrip("/")
 CAP_SENDER = env.str("BELFRY_CAP_SENDER", urlsplit(ADDRESS).hostname or "localhost")
+# Leipzig's key with Leipzig's name alone: another city that forgot its own would warn there
+ARS = env.str("BELFRY_ARS", "147130000000" if CITY == "Stadt Leipzig" else "")
 IMPRINT_URL = env.str("BELFRY_IMPRINT_URL", "")
 PRIVACY_URL = env.str("BELFRY_PRIVACY_URL", "")
 ACCESSIBILITY_URL = env.str("BELFRY_ACCESSIBILITY_URL", "")
