@@ -1,7 +1,7 @@
 """Submit, return, approve, release: the module that moves a draft's state, and the only writer of Message.
 
-The table of moves is ``models.MOVES``; one move stands elsewhere: saving a submitted draft returns it
-(``drafting.save``). Every move is a conditional update of the state it
+The table of moves is ``models.MOVES``; two moves stand elsewhere: what is submitted is frozen in ``freezing``, and
+saving a submitted draft returns it (``drafting.save``). Every move is a conditional update of the state it
 starts from, so that of two officers at the same moment one is refused.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -20,13 +19,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import alarms, areas, audit, drafting, pictures, ports
+from . import alarms, audit, calls, drafting, freezing, pictures, ports
 from .cap import cap_time, references
-from .content import Content, digest, to_json
+from .content import to_json
+from .freezing import HasFaults, Stale, base_id, digest_of, renderings_of, stale
 from .models import (
+    EDITABLE,
     MOVES,
     Alert,
     Area,
+    CallKind,
     Draft,
     DraftState,
     Message,
@@ -34,26 +36,11 @@ from .models import (
     Part,
     PartKind,
     ReleasePlan,
-    Rendering,
 )
-from .notice import Rendering as Words
 from .people import NotAllowed, Refused, may
 from .terms import MSG_TYPE, SEVERITY_RANK, Kind, Severity
 
-if TYPE_CHECKING:
-    from .cards import Card
-
-
-class HasFaults(Refused):
-    """The draft can't be submitted; ``faults`` name each field to mend."""
-
-    def __init__(self, faults: list[drafting.Fault]) -> None:
-        super().__init__(_("The draft is not complete yet."))
-        self.faults = faults
-
-
-class Stale(Refused):
-    """The draft is no longer what this officer saw."""
+__all__ = ["HasFaults", "Stale", "digest_of", "renderings_of"]  # of ``freezing``: submit and approve raise and use them
 
 
 class SamePerson(Refused):
@@ -73,90 +60,15 @@ def submit(draft_id: int, version: int, by: User) -> Draft:
         raise NotAllowed(_("Your role does not allow submitting alerts."))
     draft = Draft.objects.select_related("alert", "base").get(pk=draft_id)
     if draft.version != version or not draft.editable:
-        raise _stale()
+        raise stale()
     now = timezone.now()
-    frozen = _frozen(draft, now)
+    frozen = freezing.frozen(draft, now)
     with transaction.atomic():
-        _freeze(draft, frozen, now)
+        freezing.freeze(draft, frozen, now)
         _submitted(draft, by)
+        calls.make(draft, CallKind.SUBMITTED)
         audit.record(by, "submitted", drafting.subject(draft), digest=draft.digest, round=draft.round)
     return draft
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """What an approval would cover: the content with its times, every channel's words, the image cards."""
-
-    content: Content
-    renderings: list[Words]
-    cards: list[Card]
-
-
-def _frozen(draft: Draft, now: dt.datetime) -> Frozen:
-    """What would go out, or HasFaults. Pure but for reading; outside the transaction, since composing takes time."""
-    drill = draft.plan == ReleasePlan.DRILL
-    content = draft.content if drill else draft.content.settled(draft.release_at or now)
-    content = replace(content, status=draft.alert.status, touched=areas.touched(content))
-    faults = [
-        fault
-        for fault in drafting.faults(content, kind=draft.kind, now=draft.release_at or now, drill=drill)
-        if fault.hard
-    ]
-    if draft.release_at is not None and draft.release_at <= now:
-        faults.append(drafting.Fault("release_at", "release-past", _("The release time has passed.")))
-    if drill and not content.exercise:
-        faults.append(drafting.Fault("plan", "drill", _("Only an exercise is kept ready for a drill.")))
-    if not content.touched and not faults:
-        faults.append(
-            drafting.Fault(
-                "area", "outside", _("The area touches none of the city's districts. Check the place on the map.")
-            )
-        )
-    if _base_id(draft.alert_id) != draft.base_id:
-        faults.append(
-            drafting.Fault(
-                "base", "overtaken", _("There is a newer message of this alert. Begin the update from that one.")
-            )
-        )
-    if faults:
-        raise HasFaults(faults)
-    notices = drafting.notices(draft, content)
-    cards = pictures.drawn(notices)
-    return Frozen(content, ports.compose(pictures.noticed(notices, cards)), cards)
-
-
-def _freeze(draft: Draft, frozen: Frozen, now: dt.datetime) -> None:
-    seen = draft.version, draft.state
-    draft.content_json = to_json(frozen.content)
-    draft.round += 1
-    draft.version += 1
-    draft.state = DraftState.SUBMITTED
-    draft.submitted_at = now
-    draft.reason = ""
-    draft.digest = digest_of(draft, frozen.renderings, pictures.covered(frozen.cards))
-    moved = Draft.objects.filter(pk=draft.pk, version=seen[0], state=seen[1]).update(
-        content_json=draft.content_json,
-        round=draft.round,
-        version=draft.version,
-        state=draft.state,
-        submitted_at=now,
-        reason="",
-        digest=draft.digest,
-        changed_at=now,
-    )
-    if moved != 1:
-        raise _stale()
-    Rendering.objects.bulk_create(
-        Rendering(
-            draft=draft,
-            round=draft.round,
-            channel=words.channel,
-            language=words.language,
-            fields_json=dict(words.fields),
-        )
-        for words in frozen.renderings
-    )
-    pictures.keep(draft, frozen.cards)
 
 
 def _submitted(draft: Draft, by: User) -> None:
@@ -169,35 +81,15 @@ def _submitted(draft: Draft, by: User) -> None:
         _take_part(draft, by, PartKind.SUBMITTED)
 
 
-def digest_of(draft: Draft, renderings: list[Words], cards: list[list[str]]) -> str:
-    """SHA-256 over all that is approved: content, renderings, base message, release plan, cards where there are any."""
-    return digest(
-        {
-            **({"cards": cards} if cards else {}),
-            "alert": draft.alert.slug,
-            "kind": draft.kind,
-            "base": draft.base.identifier if draft.base else None,
-            "plan": draft.plan,
-            "release_at": draft.release_at.astimezone(dt.UTC).isoformat() if draft.release_at else None,
-            "content": draft.content_json,
-            "renderings": sorted([words.channel, words.language, dict(words.fields)] for words in renderings),
-        }
-    )
-
-
-def renderings_of(draft: Draft) -> list[Words]:
-    """The renderings of the round that is submitted or approved."""
-    rows = Rendering.objects.filter(draft=draft, round=draft.round)
-    return [Words(row.channel, row.language, row.fields_json) for row in rows]
-
-
 def send_back(draft_id: int, by: User, reason: str) -> None:
     """An approver returns a draft; ``reason`` is told to its author."""
     if not may(by, "alerts.approve_draft"):
         raise NotAllowed(_("Your role does not allow returning drafts."))
     if not reason.strip():
         raise Refused(_("Say why you return it, so that the author knows what to mend."))
-    _move(draft_id, DraftState.SUBMITTED, DraftState.RETURNED, by, "returned", reason)
+    with transaction.atomic():
+        draft = _move(draft_id, DraftState.SUBMITTED, DraftState.RETURNED, by, "returned", reason)
+        calls.make(draft, CallKind.RETURNED)
 
 
 def pull_back(draft_id: int, by: User) -> None:
@@ -216,6 +108,16 @@ def withdraw(draft_id: int, by: User, reason: str) -> None:
     _move(draft_id, DraftState.APPROVED, DraftState.WITHDRAWN, by, "withdrawn", reason)
 
 
+def discard(draft_id: int, by: User) -> None:
+    """A writer puts an unwanted draft away; its text can be taken up again."""
+    if not may(by, "alerts.write_draft"):
+        raise NotAllowed(_("Your role does not allow writing alerts."))
+    state = Draft.objects.values_list("state", flat=True).get(pk=draft_id)
+    if state not in EDITABLE:
+        raise Refused(_("Only a draft that is being written is put away."))
+    _move(draft_id, state, DraftState.WITHDRAWN, by, "discarded", _("Put away by its author."))
+
+
 def approve(draft_id: int, seen: str, by: User) -> Message | None:
     """The second officer agrees to exactly what ``seen`` (the digest he was shown) covers.
 
@@ -228,7 +130,7 @@ def approve(draft_id: int, seen: str, by: User) -> Message | None:
         draft = _locked(draft_id)
         _expect(draft, DraftState.SUBMITTED)
         if not seen or not secrets.compare_digest(draft.digest, seen):
-            raise _stale()
+            raise stale()
         gone = _gone(draft, timezone.now())
         message = None
         if gone:
@@ -271,13 +173,13 @@ def break_glass(draft_id: int, version: int, reason: str, by: User) -> Message:
         raise Refused(_("Say in a sentence why no second officer can approve. Every approver will read it."))
     draft = Draft.objects.select_related("alert", "base").get(pk=draft_id)
     if draft.version != version or not draft.editable:
-        raise _stale()
+        raise stale()
     if draft.plan != ReleasePlan.NOW:
         raise Refused(_("Break-glass releases at once. Remove the release time first."))
     now = timezone.now()
-    frozen = _frozen(draft, now)
+    frozen = freezing.frozen(draft, now)
     with transaction.atomic():
-        _freeze(draft, frozen, now)
+        freezing.freeze(draft, frozen, now)
         _submitted(draft, by)
         _set_state(draft, DraftState.SUBMITTED, DraftState.APPROVED)
         audit.record(by, "break-glass", drafting.subject(draft), digest=draft.digest, reason=reason.strip())
@@ -319,7 +221,7 @@ def _write_message(draft: Draft, alone: tuple[User, str] | None = None) -> Messa
         approval = Part.objects.get(draft=draft, part=PartKind.APPROVED)
     renderings = renderings_of(draft)
     if digest_of(draft, renderings, pictures.covered_of(draft)) != draft.digest:
-        raise _stale()
+        raise stale()
     sent = timezone.now().replace(microsecond=0)
     content = draft.content.settled(sent)
     if content.facts_at is None:
@@ -367,6 +269,7 @@ def _write_message(draft: Draft, alone: tuple[User, str] | None = None) -> Messa
         sent=cap_time(sent),
         alone=bool(alone),
     )
+    calls.make(draft, CallKind.RELEASED)
     transaction.on_commit(partial(ports.ring, message.pk))
     return message
 
@@ -374,7 +277,7 @@ def _write_message(draft: Draft, alone: tuple[User, str] | None = None) -> Messa
 def _gone(draft: Draft, now: dt.datetime) -> str:
     """Why this draft can no longer go out as it stands; empty where it can."""
     content = draft.content
-    if _base_id(draft.alert_id) != draft.base_id:
+    if base_id(draft.alert_id) != draft.base_id:
         return _("A newer message of this alert has gone out meanwhile.")
     if content.expires is not None and content.expires <= now:
         return _("The end of the warning has passed meanwhile.")
@@ -390,17 +293,13 @@ def _lapse(draft: Draft, reason: str) -> None:
         state=DraftState.LAPSED, reason=reason, changed_at=timezone.now()
     )
     audit.record(None, "lapsed", drafting.subject(draft), reason=reason)
+    calls.make(draft, CallKind.LAPSED)
     with override("de"):
         alarms.sound(
             f"lapsed {draft.pk}",
             _("A draft did not go out: {reason} Take it up again at the desk.").format(reason=reason),
             link=f"{settings.ADDRESS}/desk/",
         )
-
-
-def _base_id(alert_id: int) -> int | None:
-    latest: int | None = Alert.objects.values_list("latest_id", flat=True).get(pk=alert_id)
-    return latest
 
 
 def _locked(draft_id: int) -> Draft:
@@ -411,11 +310,7 @@ def _locked(draft_id: int) -> Draft:
 
 def _expect(draft: Draft, state: str) -> None:
     if draft.state != state:
-        raise _stale()
-
-
-def _stale() -> Stale:
-    return Stale(_("This draft has changed since you opened it. Load the page anew and read it again."))
+        raise stale()
 
 
 def _take_part(draft: Draft, by: User, part: str) -> None:
@@ -432,14 +327,15 @@ def _set_state(draft: Draft, before: str, after: str) -> None:
     if after not in MOVES[before]:
         raise ValueError(f"no move from {before} to {after}")
     if Draft.objects.filter(pk=draft.pk, state=before).update(state=after, changed_at=timezone.now()) != 1:
-        raise _stale()
+        raise stale()
     draft.state = after
 
 
-def _move(draft_id: int, before: str, after: str, by: User, action: str, reason: str) -> None:
+def _move(draft_id: int, before: str, after: str, by: User, action: str, reason: str) -> Draft:
     with transaction.atomic():
         draft = _locked(draft_id)
         _expect(draft, before)
         _set_state(draft, before, after)
         Draft.objects.filter(pk=draft_id).update(reason=reason.strip(), version=draft.version + 1)
         audit.record(by, action, drafting.subject(draft), reason=reason.strip())
+    return draft

@@ -11,5 +11,7 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, watch  # noqa: F401, PLC0415  (registers the system checks)
+        from .desk import sittings  # noqa: PLC0415
 
         watch.connect()
+        sittings.connect()

@@ -17,6 +17,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from . import tiles as tile_server
 from .intake.where import parse
 from .ports import BINDINGS
 from .signature import Signer, SigningFailed
@@ -148,6 +149,21 @@ def _port(parts: SplitResult) -> int | None:
         return parts.port
     except ValueError:
         return None
+
+
+@register()
+def tiles(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E014: tiles come from one host, over https; a forged template never gets into the CSP."""
+    wrong = tile_server.fault(settings.TILES, settings.ADDRESS)
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"BELFRY_TILES is {settings.TILES!r}: {wrong}.",
+            hint="Set it to a template such as https://tiles.stadt.example/{z}/{x}/{y}.png, or remove it.",
+            id="alerts.E014",
+        )
+    ]
 
 
 @register()

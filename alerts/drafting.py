@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from . import areas, audit, ports, public, templating, wording
+from . import areas, audit, pictures, ports, public, templating, wording
 from .content import Content, Text, from_json, to_json
 from .faults import LIMITS as LIMITS  # noqa: PLC0414  (others name it by this room)
 from .faults import Fault as Fault  # noqa: PLC0414
@@ -49,6 +49,8 @@ def new(by: User, *, status: str = Status.ACTUAL, template: Template | None = No
     """The first draft of a new alert, from a template or blank, with the usual times filled in."""
     _writer(by)
     content = from_json(template.content_json) if template else Content(valid_for=240, next_in=60)
+    if content.exercise and status == Status.ACTUAL:
+        raise Refused(_("This template is written for exercises. Begin an exercise with it."))
     content = replace(content, status=status, facts_at=timezone.now().replace(second=0, microsecond=0))
     begun = {"template": template.key, "version": templating.number(template)} if template else {}
     with transaction.atomic():
@@ -211,7 +213,7 @@ def preview(draft: Draft) -> list[Rendering]:
     """What every channel would say now; raises ports.CannotCompose."""
     start = draft.release_at or timezone.now()
     content = draft.content if draft.plan == ReleasePlan.DRILL else draft.content.settled(start)
-    return ports.compose(notices(draft, content))
+    return ports.compose(pictures.imagined(notices(draft, content)))
 
 
 def faults(

@@ -30,6 +30,27 @@ def drawn(notices: Sequence[Notice]) -> list[Card]:
     return [card for notice in notices for card in draw(notice, shapes, areas)]
 
 
+def imagined(notices: Sequence[Notice]) -> list[Notice]:
+    """These notices with the cards that a submission would draw: all that renderings say of them, but no file yet."""
+    shapes = ports.pictures()
+    if not shapes:
+        return list(notices)
+    from .cards import imagined  # noqa: PLC0415
+
+    areas = public.areas()
+    return [replace(notice, pictures=imagined(notice, shapes, areas)) for notice in notices]
+
+
+def draw(notice: Notice, shape: str) -> Card:
+    """One card, here and now. Raises KeyError for a shape that no channel asks for."""
+    from .cards import drawn  # noqa: PLC0415
+
+    if shape not in ports.pictures():
+        raise KeyError(shape)
+    [card] = drawn(notice, [shape], public.areas())
+    return card
+
+
 def noticed(notices: Iterable[Notice], cards: Sequence[Card]) -> list[Notice]:
     """These notices, each with the cards of its language."""
     return [

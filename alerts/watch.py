@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
@@ -21,17 +22,27 @@ from . import alarms, audit
 ACCESS = {
     "password": gettext_lazy("new password"),
     "email": gettext_lazy("new mail address"),
+    "phone": gettext_lazy("new phone number"),
+    "invited": gettext_lazy("new invitation"),
     "username": gettext_lazy("new user name"),
     "active": gettext_lazy("account put into use"),
     "inactive": gettext_lazy("account put out of use"),
     "desk-opened": gettext_lazy("desk opened"),
     "desk-closed": gettext_lazy("desk closed"),
     "factor-added": gettext_lazy("second factor added"),
-    "factor-changed": gettext_lazy("second factor changed"),
     "factor-deleted": gettext_lazy("second factor deleted"),
-    "factor-shown": gettext_lazy("secret of the second factor looked at"),
+    "codes-made": gettext_lazy("new backup codes"),
+    "factors-reset": gettext_lazy("all second factors reset"),
 }
 """What can change in how an officer gets in, with its words."""
+ROLE_STEPS = {
+    "asked": gettext_lazy("{by} asks that {officer} be given: {roles}. A second administrator decides."),
+    "given": gettext_lazy("{by} gave {officer}: {roles}. If nobody meant that, ask the administrator at once."),
+    "refused": gettext_lazy("{by} refused to give {officer}: {roles}."),
+    "withdrawn": gettext_lazy("{by} no longer asks that {officer} be given: {roles}."),
+    "taken": gettext_lazy("{by} took from {officer}: {roles}."),
+}
+"""What can become of a role, with what is told to all."""
 
 
 def logged_in(*, user: User, request: HttpRequest | None = None, **_kwargs: Any) -> None:
@@ -51,12 +62,22 @@ def role_given(
         audit.record(None, "role-given", f"officer {officer.get_username()}", roles=given)
 
 
-def tell_role(officer: User, roles: list[str], by: User) -> None:
-    """Tell all officers that one of them was given a role at the desk, and by whom."""
+def tell_role(officer: User, roles: list[str], by: User, step: str = "given") -> None:
+    """Tell all officers that one of them is to have a role, or has it, or no longer; ``step`` of ``ROLE_STEPS``.
+
+    It takes the place of what was told of the same role before, so that each step is told anew.
+    """
     names = {"officer": officer.get_username(), "roles": ", ".join(roles), "by": by.get_username()}
+    for other in ROLE_STEPS:
+        if other != step:
+            alarms.end(_role_key(other, names))
     with override("de"):
-        text = _("{by} gave {officer}: {roles}. If nobody meant that, ask the administrator at once.")
-        alarms.sound(f"role {names['officer']} {names['roles']}"[:160], text.format(**names))
+        text = str(ROLE_STEPS[step]).format(**names)
+    alarms.sound(_role_key(step, names), text, f"{settings.ADDRESS}/desk/" if step == "asked" else "")
+
+
+def _role_key(step: str, names: dict[str, str]) -> str:
+    return " ".join(["role", *([] if step == "given" else [step]), names["officer"], names["roles"]])[:160]
 
 
 def tell_access(officer: str, what: list[str], by: User) -> None:
@@ -72,13 +93,18 @@ def tell_access(officer: str, what: list[str], by: User) -> None:
                 "{by} changed the access of {officer}: {what}. "
                 "If {officer} knows nothing of it, put the account out of use at once."
             )
+            if officer == by.get_username():
+                text = _(
+                    "{officer} changed the own access: {what}. "
+                    "If {officer} knows nothing of it, put the account out of use at once."
+                )
             words = ", ".join(str(ACCESS[each]) for each in what)
             text = text.format(by=by.get_username(), officer=officer, what=words)
         alarms.sound(f"access {' '.join(what)} {officer} {by.get_username()}"[:160], text)
 
 
 def look_for_twins() -> None:
-    """An alarm where two active officers look like one person: the same mail address, or the same authenticator.
+    """An alarm where two active officers look like one person: the same mail address, phone or authenticator.
 
     Four eyes are worth nothing where both pairs are one officer's. Upkeep calls this.
     """
@@ -86,13 +112,15 @@ def look_for_twins() -> None:
     marks: dict[str, set[str]] = {}
     for name, address in officers.exclude(email="").values_list("username", "email"):
         marks.setdefault(f"address {address.strip().lower()}", set()).add(name)
+    for name, phone in officers.filter(profile__phone__gt="").values_list("username", "profile__phone"):
+        marks.setdefault(f"phone {phone}", set()).add(name)
     devices = TOTPDevice.objects.filter(user__is_active=True, confirmed=True)
     for name, key in devices.values_list("user__username", "key"):
         marks.setdefault(f"authenticator {key}", set()).add(name)
     twins = {", ".join(sorted(names)) for names in marks.values() if len(names) > 1}
     for names in twins:
         with override("de"):
-            text = _("These accounts share a mail address or an authenticator: {names}. Is it one person?")
+            text = _("These accounts share a mail address, a phone or an authenticator: {names}. Is it one person?")
             alarms.sound(f"twins {names}"[:160], text.format(names=names))
     for alarm in alarms.open_alarms():
         if alarm.key.startswith("twins ") and alarm.key not in {f"twins {names}"[:160] for names in twins}:

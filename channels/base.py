@@ -164,6 +164,13 @@ class Channel:
         """What this channel will say for this notice. Pure; raises ValueError where it can't be said."""
         raise NotImplementedError
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        """How long the words of this rendering are and may be, as the channel counts; None where nothing limits them.
+
+        Pure, and the same count that ``compose`` cut by.
+        """
+        return None
+
     def probe(self) -> str:
         """A harmless look whether it would work now: words for the desk. Raises ChannelError."""
         return ""
@@ -233,6 +240,10 @@ class Broadcaster(Channel):
     def prepare(self, address: str) -> bytes:
         """What one later send to this address can use, once. Pure. Raises ValueError for a malformed address."""
         raise NotImplementedError
+
+    def price(self, rendering: Rendering) -> float | None:
+        """Cents that this rendering costs for each recipient; None where nobody has said."""
+        return None
 
     def look_up(
         self, rendering: Rendering, recipients: Sequence[Recipient], *, since: dt.datetime

@@ -25,7 +25,7 @@ def all_languages(channel: Publisher, delivery: Delivery, token: str) -> bool:
     Raises as ``Publisher.publish``.
     """
     failed: Temporary | None = None
-    for rendering in _owed(delivery):
+    for rendering in owed(delivery):
         if not channel.site and not fanout.may_go_on(delivery.message_id, delivery.channel):
             fanout.stop(delivery.pk, token)
             return False
@@ -58,7 +58,7 @@ def renderings(delivery: Delivery) -> list[Rendering]:
     return [Rendering(row.channel, row.language, row.fields_json, slots) for row in rows.order_by("pk")]
 
 
-def _owed(delivery: Delivery) -> Iterator[Rendering]:
+def owed(delivery: Delivery) -> Iterator[Rendering]:
     """The approved renderings that have no post yet, with the files of their cards."""
     done = set(delivery.posts.values_list("language", flat=True))
     for rendering in renderings(delivery):
@@ -66,6 +66,11 @@ def _owed(delivery: Delivery) -> Iterator[Rendering]:
             named = [value["sha256"] for value in rendering.fields.values() if _is_picture(value)]
             begun = delivery.begun.get(rendering.language, {})
             yield replace(rendering, pictures=_files(delivery, named), begun=begun)
+
+
+def key(delivery: Delivery, language: str) -> str:
+    """What one language's post is known by at every try."""
+    return f"{delivery.message.identifier}:{delivery.channel}:{language}"
 
 
 def _is_picture(value: object) -> bool:
@@ -84,21 +89,21 @@ def _one(channel: Publisher, delivery: Delivery, rendering: Rendering, token: st
     if not fanout.renew(delivery.pk, token):
         return False
     started = time.monotonic()
-    key = f"{delivery.message.identifier}:{delivery.channel}:{rendering.language}"
+    stable = key(delivery, rendering.language)
     if delivery.rehearsal:
         out = Out(remote_id="rehearsal", data={"would_send": dict(rendering.fields)})
     else:
-        first = _first(delivery, rendering.language)
-        found = _found(channel, delivery, rendering, key, first)
+        before = first(delivery, rendering.language)
+        found = _found(channel, delivery, rendering, stable, before)
         if found is None:
             if delivery.unsure and not fanout.sure(delivery, token):
                 return False
-            made = channel.begin(rendering, key=key, reply_to=first)
+            made = channel.begin(rendering, key=stable, reply_to=before)
             if made != rendering.begun and not fanout.begun(delivery, token, rendering.language, made):
                 return False
             if not fanout.renew(delivery.pk, token):
                 return False
-            found = _put_out(channel, delivery, replace(rendering, begun=made), token, key, first)
+            found = _put_out(channel, delivery, replace(rendering, begun=made), token, stable, before)
         out = found
     spent = round(1000 * (time.monotonic() - started))
     post = Post(remote_id=out.remote_id, url=out.url, data=dict(out.data))
@@ -126,7 +131,7 @@ def _found(channel: Publisher, delivery: Delivery, rendering: Rendering, key: st
     return channel.look_up(rendering, key=key, since=delivery.message.sent, reply_to=first)
 
 
-def _first(delivery: Delivery, language: str) -> Out | None:
+def first(delivery: Delivery, language: str) -> Out | None:
     """The alert's first post over this channel in this language, if it stands."""
     found = (
         Post.objects.filter(

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max, Min
 from django.db.models.functions import Now
@@ -47,12 +48,15 @@ def dead(names: Iterable[str], *, commercial: bool, foreign_too: bool) -> dict[s
     return found
 
 
-def release(draft: Draft, *, commercial: bool = False, foreign_too: bool = False) -> Message:
-    """Release an exercise approved in advance, with these channels dead. Raises as ``approval.release``."""
+def release(draft: Draft, *, commercial: bool = False, foreign_too: bool = False, by: User | None = None) -> Message:
+    """Release an exercise approved in advance, with these channels dead; ``by`` leads the drill.
+
+    Raises as ``approval.release``.
+    """
     composed = Rendering.objects.filter(draft=draft, round=draft.round).order_by("pk").values_list("channel", flat=True)
     silent = dead(dict.fromkeys(composed), commercial=commercial, foreign_too=foreign_too)
     told = {"commercial_dead": commercial, "foreign_dead": foreign_too, "dead": silent}
-    audit.record(None, "drill", _subject(draft.pk, draft.alert_id), **(told if commercial or foreign_too else {}))
+    audit.record(by, "drill", _subject(draft.pk, draft.alert_id), **(told if commercial or foreign_too else {}))
     if not silent:
         return approval.release(draft.pk)
     with transaction.atomic():

@@ -20,7 +20,8 @@ from .models import Batch, Delivery, Recipient, State
 class Counts:
     """Recipients of one delivery. ``accepted`` includes ``delivered``; ``owed`` those still to be sent or tried again.
 
-    ``reasons`` are the words of those that failed or are unclear, the most frequent first.
+    ``reasons`` are the words of those that failed or are unclear, the most frequent first; ``unsure`` the words of
+    those that are unclear.
     """
 
     planned: int = 0
@@ -29,6 +30,7 @@ class Counts:
     failed: int = 0
     unclear: int = 0
     reasons: tuple[tuple[str, int], ...] = ()
+    unsure: frozenset[str] = frozenset()
 
     @property
     def handled(self) -> int:
@@ -60,12 +62,15 @@ def counts(deliveries: Sequence[int]) -> dict[int, Counts]:
     )
     states: dict[int, dict[str, int]] = {}
     reasons: dict[int, dict[str, int]] = {}
+    unsure: dict[int, set[str]] = {}
     for row in written:
         of_delivery = states.setdefault(row["delivery"], {})
         of_delivery[row["state"]] = of_delivery.get(row["state"], 0) + row["count"]
         if row["state"] in {Recipient.State.FAILED, Recipient.State.UNCLEAR}:
             told = reasons.setdefault(row["delivery"], {})
             told[row["words"]] = told.get(row["words"], 0) + row["count"]
+        if row["state"] == Recipient.State.UNCLEAR:
+            unsure.setdefault(row["delivery"], set()).add(row["words"])
     found = {}
     for pk, ledger in ledgers.items():
         by_state = states.get(pk, {})
@@ -78,6 +83,7 @@ def counts(deliveries: Sequence[int]) -> dict[int, Counts]:
             failed=by_state.get(Recipient.State.FAILED, 0),
             unclear=by_state.get(Recipient.State.UNCLEAR, 0),
             reasons=tuple(frequent[:MOST_REASONS]),
+            unsure=frozenset(unsure.get(pk, ())),
         )
     return found
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import io
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import django_rq
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from redis.exceptions import RedisError
 
-from alerts import alarms, audit, ports, schedule, watch
+from alerts import alarms, audit, calls, drills, ports, schedule, watch
 from alerts.intake import email as intake
-from alerts.models import Alert
-from alerts.notice import moment
-from alerts.terms import MsgType, Status
 
-from . import batches, credentials, fanout, hold, jobs, registry
+from . import batches, credentials, fanout, hold, jobs, registry, reminders
 from .base import ChannelError
 from .models import Heartbeat
 from .reach import daily
@@ -33,8 +31,6 @@ from .subscriptions.retention import forget_unconfirmed
 
 log = logging.getLogger(__name__)
 
-SOON = dt.timedelta(minutes=10)
-"""So long before a promised message, the desk is reminded."""
 SKEW = 5.0
 """Seconds that two clocks may differ."""
 
@@ -47,6 +43,7 @@ class Upkeep:
     minute: float = 0.0
     mails: threading.Thread | None = None
     intakes: threading.Thread | None = None
+    calls: dict[str, threading.Thread] = field(default_factory=dict)
 
     def second(self) -> None:
         """One round: releases, lapses, sweep, alarms, heartbeat."""
@@ -69,7 +66,7 @@ class Upkeep:
             self.minute = time.monotonic()
             for name in settings.CHANNELS:
                 yield f"refresh of {name}", partial(_refresh, name)
-            yield "promises", remind
+            yield "reminders", reminders.look
             yield "credentials", credentials.look
             yield "clocks", look_at_clock
             yield "twins", watch.look_for_twins
@@ -77,6 +74,9 @@ class Upkeep:
             yield "pushes made ahead", look_for_unprepared
             yield "reach", daily.look
             yield "old mails that came in", intake.tidy
+        for way in calls.WAYS:
+            yield f"calls by {way}", partial(self.send_calls, way)
+        yield "unheard calls", calls.look
         yield "mails", self.send_mails
         yield "mails that came in", self.take_mails
 
@@ -91,6 +91,13 @@ class Upkeep:
         if self.intakes is None or not self.intakes.is_alive():
             self.intakes = threading.Thread(target=take_mails, daemon=True)
             self.intakes.start()
+
+    def send_calls(self, way: str) -> None:
+        """Calls to officers, each way in a thread of its own: who has a phone does not wait for a mail server."""
+        running = self.calls.get(way)
+        if (running is None or not running.is_alive()) and calls.owed(way):
+            self.calls[way] = threading.Thread(target=send_calls, args=(way,), daemon=True)
+            self.calls[way].start()
 
     def look_at_redis(self) -> None:
         """Sound an alarm when Redis has not answered for a while, and end it when it does again."""
@@ -129,10 +136,25 @@ def _refresh(name: str) -> None:
 
 
 def send_mails() -> None:
-    """What is owed to the roster: alarms, and once a day the end of the record."""
+    """What is owed to officers: alarms; once a day the end of the record, and who should drill again."""
+    _aside(
+        ("alarms", alarms.tell),
+        ("end of the record", tell_the_head),
+        ("drill reminders", remind_of_drills),
+        ("the whole record", verify_the_record),
+    )
+
+
+def send_calls(way: str) -> None:
+    """What is owed to whom a draft concerns, by one way."""
+    _aside((f"calls by {way}", partial(calls.send, way)))
+
+
+def _aside(*steps: tuple[str, Callable[[], object]]) -> None:
+    """Steps in a thread of their own, which has a connection of its own to the database."""
     try:
         with override("de"):
-            for name, step in (("alarms", alarms.tell), ("end of the record", tell_the_head)):
+            for name, step in steps:
                 with jobs.going_on(name):
                     step()
     except (OperationalError, InterfaceError) as error:
@@ -165,8 +187,7 @@ def look_at_clock() -> None:
 
 def tell_the_head() -> None:
     """Once a day, mail the end of the record to the roster: kept elsewhere, it proves that nothing was cut off."""
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    if Heartbeat.objects.filter(name="head told", at__gte=today).exists():
+    if _done_today("head told"):
         return
     number, value = audit.head()
     if not number:
@@ -185,31 +206,26 @@ def tell_the_head() -> None:
     fanout.beat("head told")
 
 
-def remind() -> None:
-    """An alarm for each live alert whose promised next message is due soon or overdue; ended when it has come."""
-    now = timezone.now()
-    live = Alert.objects.filter(status=Status.ACTUAL, latest__expires__gt=now).exclude(latest__msg_type=MsgType.CANCEL)
-    overdue = set()
-    for alert in live.select_related("latest"):
-        if alert.latest is None:
-            continue
-        promised = alert.latest.content.next_by
-        if promised is None or promised > now + SOON:
-            continue
-        key = f"{'overdue' if promised <= now else 'due'} {alert.latest.identifier}"
-        overdue.add(key)
-        link = f"{settings.ADDRESS}/desk/"
-        if promised > now:
-            text = _("A message is promised for {time}. Write it now, even if nothing has changed.")
-            alarms.sound(key, text.format(time=moment(promised)), link=link)
-        else:
-            alarms.sound(
-                key,
-                _(
-                    "A message was promised for {time} and has not come. Say what holds, even if nothing has changed."
-                ).format(time=moment(promised)),
-                link=f"{settings.ADDRESS}/desk/",
-            )
-    for alarm in alarms.open_alarms():
-        if alarm.key.startswith(("due ", "overdue ")) and alarm.key not in overdue:
-            alarms.end(alarm.key)
+def remind_of_drills() -> None:
+    """Once a day, mail the officers who have not taken part in an exercise for long."""
+    if not _done_today("drills told"):
+        fanout.beat("drills told")
+        drills.remind()
+
+
+def verify_the_record() -> None:
+    """Once a day, look through the whole record; an alarm where it was tampered with or damaged."""
+    if _done_today("record verified"):
+        return
+    fanout.beat("record verified")
+    try:
+        call_command("verify_audit", stdout=io.StringIO(), stderr=io.StringIO())
+    except CommandError:
+        alarms.sound("record", _("The record was tampered with or damaged. Run manage.py verify_audit at once."))
+    else:
+        alarms.end("record")
+
+
+def _done_today(name: str) -> bool:
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    return Heartbeat.objects.filter(name=name, at__gte=today).exists()

@@ -51,6 +51,8 @@ PUBLISHER = env.str("BELFRY_PUBLISHER", "Branddirektion")
 HOTLINE = env.str("BELFRY_HOTLINE", "115")
 ADDRESS = env.str("BELFRY_ADDRESS", "http://127.0.0.1:8000").rstrip("/")
 CAP_SENDER = env.str("BELFRY_CAP_SENDER", urlsplit(ADDRESS).hostname or "localhost")
+# Leipzig's key with Leipzig's name alone: another city that forgot its own would warn there
+ARS = env.str("BELFRY_ARS", "147130000000" if CITY == "Stadt Leipzig" else "")
 IMPRINT_URL = env.str("BELFRY_IMPRINT_URL", "")
 PRIVACY_URL = env.str("BELFRY_PRIVACY_URL", "")
 ACCESSIBILITY_URL = env.str("BELFRY_ACCESSIBILITY_URL", "")
@@ -61,7 +63,19 @@ REQUIRED_LANGUAGES: list[str] = env.list("BELFRY_REQUIRED_LANGUAGES", ["de", "en
 LINK_HOSTS: list[str] = env.list("BELFRY_LINK_HOSTS", [])
 DEMO = env.bool("BELFRY_DEMO", False)
 SECOND_FACTOR = not DEMO
+
+# Officers: who hears of alarms, and when they are reminded (minutes; 0: never)
 ROSTER: list[str] = env.list("BELFRY_ROSTER", [])
+ROSTER_PHONES: list[str] = env.list("BELFRY_ROSTER_PHONES", [])
+OFFICER_SMS = env.bool("BELFRY_OFFICER_SMS", True)
+ALARM_TEXTS = env.int("BELFRY_ALARM_TEXTS", 3)
+APPROVAL_MINUTES = env.int("BELFRY_APPROVAL_MINUTES", 5)
+FACTS_MINUTES = env.int("BELFRY_FACTS_MINUTES", 120)
+DRILL_DAYS = env.int("BELFRY_DRILL_DAYS", 30)
+
+# Tiles below the desk's map: a URL with {z}, {x} and {y}; only the pages with that map may fetch from its host
+TILES = env.str("BELFRY_TILES", "")
+TILES_ATTRIBUTION = env.str("BELFRY_TILES_ATTRIBUTION", "")
 
 # Where things lie
 PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
@@ -83,6 +97,9 @@ ALERTS_PROGRESS = "channels.tally.progress"
 ALERTS_NOTIFY = "channels.officers.notify"
 ALERTS_MAIL = "channels.officers.answer"
 ALERTS_BOUNCE = "channels.returned.take"
+ALERTS_TEXT = "channels.officers.text"
+ALERTS_CALL = "channels.officers.call"
+ALERTS_REACHED = "channels.subscriptions.matching.audience"
 
 # The channels: channels.toml in the data folder, else all that need no provider
 CHANNELS_FILE = Path(env.str("BELFRY_CHANNELS_FILE", str(DATA / "channels.toml")))
@@ -309,10 +326,14 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_AGE = env.int("BELFRY_SESSION_SECONDS", 2 * 3600)
-SESSION_SAVE_EVERY_REQUEST = True
+# What an officer does renews the session (alerts.desk.sittings), what a page asks by itself doesn't
+SESSION_SAVE_EVERY_REQUEST = False
+SITTING_SECONDS = env.int("BELFRY_SITTING_SECONDS", 12 * 3600)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_TRUSTED_ORIGINS = [ADDRESS]
 CSRF_FAILURE_VIEW = "alerts.desk.site.csrf_failure"
+# How long the link of an invitation holds (``alerts.desk.officers.invitations``)
+PASSWORD_RESET_TIMEOUT = 72 * 3600
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 BEHIND_PROXY = env.bool("BELFRY_BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
@@ -341,7 +362,7 @@ AXES_CLIENT_IP_CALLABLE = "alerts.desk.people.client_address"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "alerts.desk.site.locked_out"
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address"]
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "token", "passkey", "kept"]
 OTP_TOTP_ISSUER = f"Belfry {CITY_SHORT}"
 OTP_WEBAUTHN_RP_ID = urlsplit(ADDRESS).hostname or "localhost"
 OTP_WEBAUTHN_RP_NAME = OTP_TOTP_ISSUER

@@ -83,6 +83,16 @@ def drawn(notice: Notice, shapes: Collection[str], areas: Sequence[PublicArea]) 
     return cards
 
 
+def imagined(notice: Notice, shapes: Collection[str], areas: Sequence[PublicArea]) -> tuple[Picture, ...]:
+    """What renderings would say of these cards, were they drawn; without file and address."""
+    alt = words_of(notice, areas).alt
+    return tuple(
+        Picture(name, shape.mime, shape.width, shape.height, sha256="", alt=alt, url="")
+        for name, shape in SHAPES.items()
+        if name in shapes
+    )
+
+
 def _encoded(image: Image.Image, mime: str) -> bytes:
     """Without EXIF or time stamps; colours are not thinned out, since red text would get ragged edges."""
     if mime == "image/png":

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import method_decorator
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
-from django_otp.conf import settings as otp_settings
-from django_otp.plugins.otp_static.admin import StaticDeviceAdmin
 from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from .. import audit, watch
 from ..models import Alarm, Alert, Area, AuditEntry, Draft, Message, Part, Rendering, Template, TemplateVersion
+from ..people import may
 from . import people
 
 if TYPE_CHECKING:  # the stubs are generic, Django's classes are not
@@ -74,23 +68,16 @@ class AreaAdmin(Kept):
         return False
 
 
-class OfficerAdmin(AnyUserAdmin):
-    """Officers by role. Nobody changes his own roles, and no one is made superuser: a role is what counts."""
+class OfficerAdmin(ReadOnly, AnyUserAdmin):
+    """Accounts, for administrators to read. They are changed on the officers' pages (``officers/``) alone."""
 
     list_display = ["username", "first_name", "last_name", "email", "is_active", "roles"]
     list_filter = ["is_active", "groups"]
-    actions = None
-    filter_horizontal = ()
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
-        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
-        (_("Roles"), {"fields": ("is_active", "is_staff", "groups")}),
+        (None, {"fields": ("username", "first_name", "last_name", "email")}),
+        (_("Roles"), {"fields": ("is_active", "groups")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets = (
-        (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
-    )
-    readonly_fields = ("last_login", "date_joined")
 
     @admin.display(description=_("Roles"))
     def roles(self, officer: User) -> str:
@@ -99,106 +86,8 @@ class OfficerAdmin(AnyUserAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        fixed = super().get_readonly_fields(request, obj)
-        if obj is not None and obj.pk == request.user.pk:
-            return (*fixed, "is_active", "is_staff", "groups")
-        return fixed
-
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        if not change:
-            obj.is_staff = True  # whoever is entered here is an officer
-        super().save_model(request, obj, form, change)
-        by = people.officer(request)
-        if not change:
-            audit.record(by, "officer-made", f"officer {obj.get_username()}")
-        elif what := _changes(obj, form.changed_data):
-            watch.tell_access(form.initial.get("username", obj.get_username()), what, by)
-
-    @method_decorator(sensitive_post_parameters())
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        if request.method != "POST":
-            return super().user_change_password(request, id, form_url)
-        with transaction.atomic():
-            officers = User.objects.filter(pk=id) if id.isdecimal() else User.objects.none()
-            before = officers.values_list("password", flat=True).first()
-            response = super().user_change_password(request, id, form_url)
-            after = officers.first()
-            if after is not None and after.password != before:
-                watch.tell_access(after.get_username(), ["password"], people.officer(request))
-        return response
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """A role given here is told to everybody: one account must not make itself a second officer unseen."""
-        before = {group.name for group in form.instance.groups.all()}
-        super().save_related(request, form, formsets, change)
-        given = sorted({group.name for group in form.instance.groups.all()} - before)
-        if given:
-            watch.tell_role(form.instance, given, people.officer(request))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # their parts stay in the history; put them out of use instead
-
-
-def _changes(officer: User, fields: list[str]) -> list[str]:
-    """Which of the changed fields of an officer's form concern how he gets in, in the words of ``watch.ACCESS``."""
-    what: list[str] = [field for field in ("username", "email") if field in fields]
-    if "is_active" in fields:
-        what.append("active" if officer.is_active else "inactive")
-    if "is_staff" in fields:
-        what.append("desk-opened" if officer.is_staff else "desk-closed")
-    return what
-
-
-class Factor(AnyAdmin):
-    """A second factor: whatever is done to it, and whoever looks at its secret, is recorded and told to all."""
-
-    actions = None
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        response = super().changeform_view(request, object_id, form_url, extra_context)
-        if object_id and response.status_code == 200:  # also a POST that is refused shows the form again
-            self.tell_shown(request, object_id)
-        return response
-
-    def tell_shown(self, request: HttpRequest, pk: object) -> None:
-        if otp_settings.OTP_ADMIN_HIDE_SENSITIVE_DATA:
-            return
-        watch.tell_access(self.model.objects.get(pk=pk).user.get_username(), ["factor-shown"], people.officer(request))
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
-            owners = {form.instance.user_id, form.initial.get("user", form.instance.user_id)}
-            for owner in User.objects.filter(pk__in=owners).order_by("username"):
-                what = ["factor-changed" if change else "factor-added"]
-                watch.tell_access(owner.get_username(), what, people.officer(request))
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        super().delete_model(request, obj)
-        watch.tell_access(obj.user.get_username(), ["factor-deleted"], people.officer(request))
-
-
-class AuthenticatorAdmin(Factor, TOTPDeviceAdmin):  # type: ignore[misc]
-    def config_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        response: HttpResponse = super().config_view(request, pk)
-        self.tell_shown(request, pk)
-        return response
-
-    def qrcode_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        response: HttpResponse = super().qrcode_view(request, pk)
-        self.tell_shown(request, pk)
-        return response
-
-
-class BackupCodesAdmin(Factor, StaticDeviceAdmin):  # type: ignore[misc]
-    pass
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return super().has_module_permission(request) and may(people.officer(request), "auth.view_user")
 
 
 class RoleAdmin(ReadOnly, GroupAdmin):
@@ -228,13 +117,12 @@ class AlarmAdmin(ReadOnly):
 def join() -> None:
     """Put all of it on the desk."""
     site = admin.site
+    # Second factors are no rows to be filled in: their officer enters them himself (alerts.desk.factors)
     for model in (User, Group, TOTPDevice, StaticDevice):
         if site.is_registered(model):
             site.unregister(model)
     site.register(User, OfficerAdmin)
     site.register(Group, RoleAdmin)
-    site.register(TOTPDevice, AuthenticatorAdmin)
-    site.register(StaticDevice, BackupCodesAdmin)
     site.register(Area, AreaAdmin)
     site.register(AuditEntry, AuditAdmin)
     site.register(Message, MessageAdmin)

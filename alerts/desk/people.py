@@ -10,18 +10,24 @@ from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.signals import user_login_failed
 from django.core import signing
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
 from django_otp import devices_for_user
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
 from ..checks import DEMO_DOMAIN, on_loopback
+from .factors import codes, devices, passkeys
+from .factors.passkeys import Purpose
 
 KEPT = "desk-kept"
 KEPT_SECONDS = 12 * 3600
+UNSEALED = {"csrfmiddlewaretoken", "token", "passkey"}
 
 
 class OfficerBackend(ModelBackend):
@@ -76,20 +82,64 @@ def verified_device(user: AbstractBaseUser, token: str) -> Device | None:
     backup = not token.isdecimal()
     with transaction.atomic():
         for device in devices_for_user(user, for_verify=True):
-            if isinstance(device, StaticDevice) is not backup or not device.verify_is_allowed()[0]:
+            if isinstance(device, WebAuthnCredential) or isinstance(device, StaticDevice) is not backup:
                 continue
-            if device.verify_token(token):
+            if not device.verify_is_allowed()[0] or codes.too_old(device):
+                continue
+            if device.verify_token(codes.stored(device, token) if backup else token):
                 return device
     return None
 
 
+def proved_device(request: HttpRequest, user: User, data: dict[str, Any], purpose: Purpose) -> Device | None:
+    """The device that a form's passkey or else its code proves, or None."""
+    if answer := data.get("passkey"):
+        return passkeys.proved(request, purpose, user, answer)
+    token = data.get("token") or ""
+    return verified_device(user, token) if token else None
+
+
+class Unkept(forms.HiddenInput):
+    """A hidden field that is empty again when its form comes back: what it held counts once."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
 def token_field() -> forms.CharField:
+    """The code; where passkeys are possible, the form takes one instead (``passkey_field``)."""
+    attrs = {"autocomplete": "one-time-code", "inputmode": "text", "spellcheck": "false", "required": True}
     return forms.CharField(
         label=_("Code"),
+        required=False,
         max_length=32,
         help_text=_("Six digits from your authenticator app, or a backup code."),
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=attrs),
     )
+
+
+def passkey_field() -> forms.CharField:
+    """What the browser says of a passkey, put there by ``passkey.js``."""
+    return forms.CharField(required=False, max_length=passkeys.LONGEST, widget=Unkept)
+
+
+def proof_fields(request: HttpRequest) -> dict[str, forms.Field]:
+    """The fields by which an officer who is logged in proves himself once more."""
+    fields: dict[str, forms.Field] = {"token": token_field()}
+    if passkeys.possible() and devices.has_passkey(officer(request)):
+        fields["passkey"] = passkey_field()
+    return fields
+
+
+def release_fault(request: HttpRequest, data: dict[str, Any]) -> str:
+    """What is wrong with the proof that a release asks for, in words; empty where it is good, and used up."""
+    if proved_device(request, officer(request), data, Purpose.RELEASE) is not None:
+        return ""
+    if data.get("passkey"):
+        return str(_("The passkey does not count, or more than a minute has gone by. Confirm with it once more."))
+    if data.get("token"):
+        return str(_("This code is not right. Each code works once: wait for the next one."))
+    return str(_("Give the code, or confirm with your passkey."))
 
 
 class LogIn(AdminAuthenticationForm):
@@ -111,14 +161,28 @@ class LogInTwice(LogIn):
         "invalid_login": _(
             "This does not let you in. Check name, password and code; a code works once, so wait for the next."
         ),
+        "no_factor": _(
+            "This account has no second factor, and the password alone lets nobody in. "
+            "Ask an administrator for a new invitation."
+        ),
     }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if passkeys.possible():
+            self.fields["passkey"] = passkey_field()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         user = self.get_user()
-        if user is not None:
-            device = verified_device(user, cleaned.get("token", ""))
+        if user is not None and self.request is not None:
+            device = proved_device(self.request, user, cleaned, Purpose.LOG_IN)
             if device is None:
+                # counted like a wrong password, so that guessing codes locks out too
+                failed = {"username": user.get_username()}
+                user_login_failed.send(sender=__name__, credentials=failed, request=self.request)
+                if not devices.confirmed(user):
+                    raise ValidationError(self.error_messages["no_factor"], code="no_factor")
                 raise self.get_invalid_login_error()
             # read by django_otp when the log-in is made
             user.otp_device = device  # type: ignore[attr-defined]
@@ -131,7 +195,7 @@ def log_in_form() -> type[LogIn]:
 
 def seal(request: HttpRequest) -> str:
     """What was posted, signed, to travel through the log-in page and back."""
-    fields = {name: values for name, values in request.POST.lists() if name != "csrfmiddlewaretoken"}
+    fields = {name: values for name, values in request.POST.lists() if name not in UNSEALED}
     return signing.dumps({"path": request.path, "fields": fields}, salt=KEPT, compress=True)
 
 

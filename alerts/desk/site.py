@@ -10,6 +10,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
+from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -24,7 +25,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from .. import alarms, audit
 from ..people import NotAllowed, Refused
-from . import people
+from . import people, sittings
+from .factors import codes, stepup
 
 View = Callable[..., HttpResponseBase]
 
@@ -32,6 +34,8 @@ WRITTEN = {"draft", "return", "withdraw", "break-glass", "gate", "retract", "pos
 """Names of the pages where an officer types: what they post outlives the session."""
 WRITTEN |= {"template", "template-new"}
 
+ENROLLING = {"access", "authenticator", "add-passkey", "passkey-options", "step-up", "session", "logout"}
+"""All that is open to an officer who came in by the one-time code of a reset, until he has a factor again."""
 HELP = {
     "new": "write",
     "draft": "write",
@@ -53,13 +57,19 @@ BESIDE = {"keep", "readers"}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there, ``place`` its place."""
+    """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there, ``place`` its place.
+
+    A ``public`` one asks for no log-in: it answers strangers, and looks after itself. ``kept``: the view says
+    itself whether browsers may keep its answer.
+    """
 
     route: str
     view: View
     name: str
     nav: str | Promise = ""
     place: int = 0
+    public: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +101,28 @@ class Desk(AdminSite):
         self.added = Added()
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """An active officer who, outside the demo, has shown the second factor in this session."""
-        verified = not settings.SECOND_FACTOR or request.user.is_verified()  # type: ignore[union-attr]
-        return super().has_permission(request) and verified
+        """An active officer whose sitting holds and who, outside the demo, has shown the second factor in it."""
+        if not super().has_permission(request) or sittings.hold(request) is None:
+            return False
+        # not is_verified(), which an officer who has logged in by this very request does not have yet
+        return not settings.SECOND_FACTOR or getattr(request.user, "otp_device", None) is not None
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
         """Log-in first. What was posted after the session had run out is kept through the log-in."""
         guarded = super().admin_view(cast(Any, view), cacheable)
 
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if sittings.over(request):
+                logout(request)
             if not self.has_permission(request):
                 if getattr(request, "htmx", False):
                     # a page that an officer types in must not be loaded anew under his hands
                     return HttpResponse(status=401) if _named(request) in BESIDE else HttpResponseClientRefresh()
                 if request.method == "POST" and _is_written(request):
                     return self.log_in_again(request)
+            sittings.touch(request)
+            if codes.is_one_time(getattr(request.user, "otp_device", None)) and _named(request) not in ENROLLING:
+                return redirect("admin:access")
             try:
                 return cast(HttpResponseBase, guarded(request, *args, **kwargs))
             except Http404:
@@ -117,7 +134,10 @@ class Desk(AdminSite):
         return update_wrapper(inner, view)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        ours = [path(page.route, self.admin_view(page.view), name=page.name) for page in self.pages()]
+        ours = [
+            path(page.route, page.view if page.public else self.admin_view(page.view, page.kept), name=page.name)
+            for page in self.pages()
+        ]
         return [*ours, *super().get_urls()]
 
     def pages(self) -> list[Page]:
@@ -134,8 +154,10 @@ class Desk(AdminSite):
         self.login_form = people.log_in_form()
         sealed = request.POST.get("kept", "")
         response = super().login(request, {"kept": sealed, **(extra_context or {})})
-        if sealed and response.status_code == 302 and self.has_permission(request):
-            people.keep(request, sealed)
+        if request.method == "POST" and response.status_code == 302 and self.has_permission(request):
+            stepup.mark(request, None)
+            if sealed:
+                people.keep(request, sealed)
         return response
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -147,6 +169,7 @@ class Desk(AdminSite):
             if response.status_code == 302:
                 by = people.officer(request)
                 audit.record(by, "access-changed", f"officer {by.get_username()}", what=["password"])
+                sittings.moved(request)
         return response
 
     def log_in_again(self, request: HttpRequest) -> HttpResponse:
@@ -177,6 +200,7 @@ class Desk(AdminSite):
             "demo": settings.DEMO,
             "nav": sorted((page for page in self.pages() if page.nav), key=lambda page: page.place) if inside else [],
             "alarms": alarms.open_alarms() if inside else [],
+            "hold": sittings.hold(request) if inside else None,
             "help_part": HELP.get(_named(request), ""),
         }
 

@@ -16,12 +16,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .. import alarms
+from .. import alarms, roles
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
 from ..terms import MsgType, Status
-from . import approving, choosing, keeping, records, templates, writing
+from . import approving, area, choosing, keeping, records, templates, writing
 from . import help as helping
+from .factors import reset_pages
+from .factors.urls import PAGES as FACTORS
+from .officers import pages as officers
+from .officers.panel import people_panel
 from .people import officer
 from .site import Page, desk, page, transition
 from .summary import LiveAlert, live_alert
@@ -45,9 +49,8 @@ def home(request: HttpRequest) -> TemplateResponse:
         waiting=waiting(request),
         ready=_drafts().filter(state=DraftState.APPROVED),
         may_write=may(officer(request), "alerts.write_draft"),
-        drill=last_drill(),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
-        panels=[panel(request) for panel in desk().added.panels],
+        panels=[panel(request) for panel in (people_panel, reset_pages.panel, *desk().added.panels)],
     )
 
 
@@ -104,15 +107,11 @@ def _drafts() -> QuerySet[Draft]:
     return rows.select_related("alert__latest").prefetch_related("parts__officer")
 
 
-def last_drill() -> AuditEntry | None:
-    return AuditEntry.objects.filter(action="drill").order_by("-number").first()
-
-
 def alert_list(request: HttpRequest) -> TemplateResponse:
     """Every alert that was ever released or has an open draft, newest first."""
     open_draft = Draft.objects.filter(alert=OuterRef("pk"), state__in=OPEN)
     rows = Alert.objects.filter(Q(latest__isnull=False) | Exists(open_draft)).select_related("latest")
-    numbered = Paginator(rows.prefetch_related("drafts"), PER_PAGE).get_page(request.GET.get("page"))
+    numbered = Paginator(rows.prefetch_related("drafts__parts__officer"), PER_PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
     listed = [live_alert(row, now) if row.latest else row.drafts.all()[0] for row in numbered]
     return page(request, "desk/alerts.html", numbered=numbered, listed=listed)
@@ -129,9 +128,6 @@ def put_aside(request: HttpRequest) -> HttpResponse:
 
 
 KEPT_HERE = {
-    "User": gettext_lazy("Officers and their roles"),
-    "TOTPDevice": gettext_lazy("Second factors (authenticators)"),
-    "StaticDevice": gettext_lazy("Second factors (backup codes)"),
     "Template": gettext_lazy("Templates"),
     "Area": gettext_lazy("Districts"),
 }
@@ -139,6 +135,7 @@ KEPT_HERE = {
 
 TO_READ = {
     "Group": gettext_lazy("Roles"),
+    "User": gettext_lazy("Accounts"),
     "Attempt": gettext_lazy("Attempts"),
     "Post": gettext_lazy("Posts"),
     "Rendering": gettext_lazy("Renderings"),
@@ -156,26 +153,31 @@ def office(request: HttpRequest) -> TemplateResponse:
         del keeps["Template"]
     kept = [(words, listed.pop(name)) for name, words in keeps.items() if name in listed]
     rows = [((TO_READ | KEPT_HERE).get(name) or model["name"], model) for name, model in listed.items()]
-    return page(request, "desk/office.html", kept=kept, rows=rows)
+    waiting = roles.waiting().count() if may(officer(request), "auth.change_user") else None
+    return page(request, "desk/office.html", kept=kept, rows=rows, roles_waiting=waiting)
 
 
 PAGES = [
     Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts"), place=1),
     Page("new/", choosing.new, "new"),
-    Page("drafts/<int:draft_id>/", writing.draft, "draft"),
+    Page("drafts/<int:draft_id>/", area.with_tiles(writing.draft), "draft"),
     Page("drafts/<int:draft_id>/keep/", keeping.keep, "keep"),
     Page("drafts/<int:draft_id>/readers/", keeping.who_reads, "readers"),
-    Page("drafts/<int:draft_id>/submit/", writing.submit, "submit"),
+    Page("drafts/<int:draft_id>/submit/", area.with_tiles(writing.submit), "submit"),
     Page("drafts/<int:draft_id>/take-up/", writing.take_up, "take-up"),
     Page("alert/<slug:slug>/next/", writing.derive, "next"),
     Page("drafts/<int:draft_id>/approve/", approving.approve, "approve"),
     Page("drafts/<int:draft_id>/return/", approving.send_back, "return"),
     Page("drafts/<int:draft_id>/pull-back/", approving.pull_back, "pull-back"),
+    Page("drafts/<int:draft_id>/discard/", approving.discard, "discard"),
     Page("drafts/<int:draft_id>/withdraw/", approving.withdraw, "withdraw"),
-    Page("drafts/<int:draft_id>/break-glass/", approving.break_glass, "break-glass"),
+    Page("drafts/<int:draft_id>/break-glass/", area.with_tiles(approving.break_glass), "break-glass"),
+    Page("districts/<slug:stamp>/", area.districts, "districts", kept=True),
     Page("alarm/", put_aside, "put-aside"),
     Page("record/", records.record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
     Page("help/", helping.show, "help"),
     *templates.PAGES,
+    *FACTORS,
+    *officers.PAGES,
 ]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from django import template
 from django.contrib.auth.models import AbstractBaseUser
 from django.forms import BoundField
-from django.template.loader import select_template
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -49,21 +47,38 @@ ACTIONS = {
     "returned": gettext_lazy("Returned"),
     "pulled-back": gettext_lazy("Taken back"),
     "withdrawn": gettext_lazy("Withdrawn"),
+    "discarded": gettext_lazy("Draft put away"),
     "approved": gettext_lazy("Approved"),
     "released": gettext_lazy("Released"),
     "lapsed": gettext_lazy("Lapsed"),
     "break-glass": gettext_lazy("Released alone (break-glass)"),
     "alarm": gettext_lazy("Alarm"),
     "alarm-ended": gettext_lazy("Alarm ended"),
+    "alarm-told": gettext_lazy("Alarm told to the officers"),
+    "called": gettext_lazy("Officers told"),
+    "call-dropped": gettext_lazy("Nobody had to be told any more"),
     "drill": gettext_lazy("Drill"),
     "gate-opened": gettext_lazy("Gate opened by hand"),
     "try-again": gettext_lazy("Delivery tried again"),
     "left-out": gettext_lazy("Channel left out"),
+    "looked-up": gettext_lazy("Looked up at the platform"),
     "marked-sent": gettext_lazy("Marked as sent"),
     "logged-in": gettext_lazy("Logged in"),
+    "role-asked": gettext_lazy("Role asked for"),
+    "role-agreed": gettext_lazy("Second administrator agreed to a role"),
     "role-given": gettext_lazy("Role given"),
+    "role-refused": gettext_lazy("Role refused"),
+    "role-withdrawn": gettext_lazy("Role no longer asked for"),
+    "role-taken": gettext_lazy("Role taken away"),
     "access-changed": gettext_lazy("Access changed"),
+    "sittings-ended": gettext_lazy("Log-ins ended"),
+    "reset-asked": gettext_lazy("Reset of second factors asked for"),
+    "reset-done": gettext_lazy("Second factors reset"),
+    "reset-refused": gettext_lazy("Reset of second factors refused"),
     "officer-made": gettext_lazy("Officer entered"),
+    "officer-changed": gettext_lazy("Officer's name changed"),
+    "invited": gettext_lazy("Invitation made"),
+    "invitation-used": gettext_lazy("Invitation used"),
     "first-officer": gettext_lazy("First officer made"),
     "areas-imported": gettext_lazy("Districts imported"),
     "record-verified": gettext_lazy("Record checked"),
@@ -207,22 +222,6 @@ def _lines(text: str) -> SafeString:
 
 
 @register.filter
-def shown_fields(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A rendering's fields as name and text, for channels without a preview of their own; lists as lines."""
-    return [(name, _text(value)) for name, value in fields.items() if value]
-
-
-def _text(value: Any) -> str:
-    """Any JSON value as an officer can read it: lists as lines, pairs with a colon."""
-    if isinstance(value, Mapping):
-        return "\n".join(f"{name}: {_text(inner)}" for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        flat = all(isinstance(item, str | int | float) for item in value)
-        return ("\n" if not flat or len(value) != 2 else ": ").join(_text(item) for item in value)
-    return str(value)
-
-
-@register.filter
 def plain_pieces(change: differences.Change) -> SafeString:
     """A line that has nothing to be compared with."""
     return _lines("".join(piece.text for piece in change.pieces))
@@ -243,14 +242,6 @@ def channel_name(name: str) -> str:
 def action_word(action: str) -> str:
     """A line of the record in words."""
     return str(ACTIONS.get(action, action))
-
-
-@register.simple_tag
-def rendering(words: notice.Rendering, draft: Draft) -> SafeString:
-    """What a channel will say, in a frame of its own kind where ``templates/desk/renderings`` has one."""
-    chosen = select_template([f"desk/renderings/{words.channel}.html", "desk/renderings/plain.html"])
-    context = {"words": words, "fields": shown_fields(words.fields), "draft": draft, "content": draft.content}
-    return SafeString(chosen.render(context))
 
 
 @register.filter

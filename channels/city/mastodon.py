@@ -102,6 +102,9 @@ class Mastodon(Publisher):
         picture = notice.picture("square-png")
         return Rendering(self.name, notice.language, {"text": text} | ({"picture": picture} if picture else {}))
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return self.length(str(rendering.fields["text"])), self.max_characters
+
     def length(self, text: str) -> int:
         """Characters as an instance counts them: those that people see, and the link in the last line as ``reserved``.
 

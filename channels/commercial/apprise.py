@@ -98,16 +98,23 @@ class Apprise(Publisher):
 
     def compose(self, notice: Notice) -> Rendering:
         """The title says who speaks, where the service has one: else Apprise would put in words of its own."""
-        service = self._service
-        limit, title = self.limit or LIMIT, ""
-        if service is not None:
-            title = self.sender[: max(0, service.title_maxlen)].strip()
-            room = service.body_maxlen - (len(title) + 4 if title else 0)  # a few services count both as one
-            limit = min(self.limit, room) if self.limit else room
+        title, limit = self._room()
         fields: dict[str, Any] = {"title": title, "text": teaser(notice, limit, size)}
         if self.attach and (picture := notice.picture("wide")):
             fields["picture"] = picture
         return Rendering(self.name, notice.language, fields)
+
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return size(str(rendering.fields["text"])), self._room()[1]
+
+    def _room(self) -> tuple[str, int]:
+        """The title, and the characters that are left for the text beside it."""
+        service = self._service
+        if service is None:
+            return "", self.limit or LIMIT
+        title = self.sender[: max(0, service.title_maxlen)].strip()
+        room = service.body_maxlen - (len(title) + 4 if title else 0)  # a few services count both as one
+        return title, min(self.limit, room) if self.limit else room
 
     def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
         service = self._service

@@ -81,6 +81,9 @@ class Assisted(Publisher):
                 fields["clip"] = SECONDS
         return Rendering(self.name, notice.language, fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return self.platform.count(str(rendering.fields["text"])), self.platform.text
+
     def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
         """Raises ByHand, always."""
         if self.platform.film and rendering.fields.get("picture") and not _clip.can():

@@ -96,6 +96,9 @@ class Bluesky(Publisher):
             fields["picture"] = picture
         return Rendering(self.name, notice.language, fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return length(str(rendering.fields["text"])), GRAPHEMES
+
     def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """Upload the card's picture. One that Bluesky refuses is left out: the card goes without it."""
         card = rendering.fields.get("picture")

@@ -57,6 +57,9 @@ class Facebook(Publisher):
         card = notice.picture("square")
         return Rendering(self.name, notice.language, {**fields, "picture": card} if card else fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return len(str(rendering.fields["text"])), LIMIT
+
     def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
         try:
             return _post(self._put(rendering))

@@ -58,6 +58,9 @@ class Instagram(Staged):
         card = notice.picture("square")
         return Rendering(self.name, notice.language, {**fields, "picture": card} if card else fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return _units(str(rendering.fields["text"])), LIMIT
+
     def contents(self, rendering: Rendering, reply_to: Post | None, *, bare: bool) -> dict[str, str]:
         card = rendering.fields.get("picture")
         if not card:

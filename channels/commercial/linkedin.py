@@ -91,6 +91,9 @@ class LinkedIn(Publisher):
             fields["picture"] = picture
         return Rendering(self.name, notice.language, fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return size(str(rendering.fields["text"])), LIMIT
+
     def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """The picture, uploaded. A picture that fails keeps nobody silent: the words go without it."""
         card = rendering.fields.get("picture")

@@ -60,6 +60,9 @@ class Telegram(Publisher):
             fields["picture"] = picture
         return Rendering(self.name, notice.language, fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return units(str(rendering.fields["text"])), CAPTION if rendering.fields.get("picture") else TEXT
+
     def publish(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Post:
         where: dict[str, Any] = {"chat_id": self.chat}
         if reply_to and reply_to.remote_id.isdecimal():

@@ -61,6 +61,9 @@ class Threads(Staged):
         card = notice.picture("square")
         return Rendering(self.name, notice.language, {**fields, "picture": card} if card else fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return length(str(rendering.fields["text"])), LIMIT
+
     def contents(self, rendering: Rendering, reply_to: Post | None, *, bare: bool) -> dict[str, str]:
         card = None if bare else rendering.fields.get("picture")
         place = {"reply_to_id": reply_to.remote_id} if reply_to else {}
@@ -90,7 +93,7 @@ class Threads(Staged):
 
 def length(text: str) -> int:
     """Characters as Threads counts them, rather more than fewer: whatever may be an emoji counts as bytes."""
-    if PLAIN.fullmatch(text):
+    if PLAIN.fullmatch(text) or not _is_sign(text):
         return len(text)
     return sum(len(seen.encode()) if _is_sign(seen) else len(seen) for seen in grapheme.graphemes(text))
 

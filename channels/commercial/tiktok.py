@@ -79,6 +79,9 @@ class TikTok(Publisher):
             fields["picture"] = picture
         return Rendering(self.name, notice.language, fields)
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return units(str(rendering.fields["text"])), TEXT
+
     def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """Whose account it is and what it may do, as TikTok wants to be asked before every post."""
         if not rendering.fields.get("picture"):

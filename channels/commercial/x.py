@@ -1,7 +1,6 @@
 """X: one short post over the city's account, its picture, replies for what follows.
 
-A post costs about $0.015, one with a link, as every one of ours, about $0.20 (February 2026); each
-language is a post of its own.
+A post with a link, as every one of ours, costs about $0.20 (February 2026); each language is one of its own.
 """
 
 from __future__ import annotations
@@ -9,19 +8,13 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import html
-import importlib.resources
-import importlib.util
 import json
 import logging
 import re
 import ssl
-import sys
-import threading
 import time
-import types
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +25,8 @@ from channels.base import Hop, Permanent, Post, Publisher, Temporary, Uncertain
 from channels.http import LIMIT
 from channels.teasers import JOINER, teaser
 
+from ._tweetcount import CHARACTERS, twitter_text, weight
+
 if TYPE_CHECKING:
     import requests
     import tweepy
@@ -39,8 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WHAT = "X"
-CHARACTERS = 280
-"""As X counts them: a link 23, most scripts 1 each, emoji and CJK 2."""
 ALT = 1000
 """Characters of a picture's description."""
 PAGES = 3
@@ -50,7 +43,6 @@ HOST = "https://api.twitter.com"
 DAY = 86_400.0
 INVALID = dict.fromkeys((0xFFFE, 0xFEFF, 0xFFFF))
 """Characters that X refuses in a post."""
-INNER_DOT = re.compile(r"[.。．]\S|://")
 
 
 class _Duplicate(Permanent):
@@ -97,6 +89,9 @@ class X(Publisher):
         text = teaser(notice, CHARACTERS, weight, most=500).translate(INVALID)
         picture = notice.picture("wide")
         return Rendering(self.name, notice.language, {"text": text} | ({"picture": picture} if picture else {}))
+
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        return weight(str(rendering.fields["text"])), CHARACTERS
 
     def begin(self, rendering: Rendering, *, key: str, reply_to: Post | None = None) -> Mapping[str, Any]:
         """Upload the card with its description. One that X refuses is left out: the words go without it."""
@@ -212,40 +207,6 @@ class X(Publisher):
         return client
 
 
-def weight(text: str) -> int:
-    """The length of a post as X counts it; of one that is surely too long no more than that it is."""
-    least = sum(
-        1
-        for word in unicodedata.normalize("NFC", text).split(" ")
-        if not INNER_DOT.search(word)  # it may be a link, and a link counts less than it is long
-        for character in f"{word} "
-        if ord(character) < 0x1100
-    )
-    # The exact count takes milliseconds, and cutting asks for it at each word
-    return least if least > CHARACTERS + 1 else int(_twitter_text().parse_tweet(text).weightedLength)
-
-
-_loading = threading.Lock()
-
-
-@cache
-def _twitter_text() -> Any:
-    """X's own way of counting. The package reads a file by pkg_resources, which setuptools no longer holds: something
-    that can do just this stands in for it while it is loaded."""
-    with _loading:
-        if importlib.util.find_spec("pkg_resources") is not None:
-            return importlib.import_module("twitter_text")
-        stand_in = types.ModuleType("pkg_resources")
-        stand_in.__dict__["resource_string"] = lambda module, name: (
-            importlib.resources.files(module.rpartition(".")[0]).joinpath(name).read_bytes()
-        )
-        sys.modules["pkg_resources"] = stand_in
-        try:
-            return importlib.import_module("twitter_text")
-        finally:
-            del sys.modules["pkg_resources"]
-
-
 def _same(tweet: Mapping[str, Any], text: str) -> bool:
     """Whether a post of the account is this text. X shortens every link in it: those are compared by their targets."""
     link = text.rpartition("\n")[2]
@@ -256,7 +217,7 @@ def _same(tweet: Mapping[str, Any], text: str) -> bool:
         targets |= {str(one.get("expanded_url", "")), str(one.get("unwound_url", ""))}
         theirs = theirs.replace(str(one.get("url", "")) or " ", " ")
     ours = text.replace(link, " ")
-    for one in sorted(_twitter_text().extract_urls(ours), key=len, reverse=True):
+    for one in sorted(twitter_text().extract_urls(ours), key=len, reverse=True):
         ours = ours.replace(one, " ")
     return link.rstrip("/") in {target.rstrip("/") for target in targets} and _bare(ours) == _bare(theirs)
 

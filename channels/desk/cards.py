@@ -28,7 +28,7 @@ def cards_of(draft: Draft) -> list[Card]:
 def card(request: HttpRequest, sha256: str) -> HttpResponse:
     """The picture itself; with ``?download`` as a file to be kept."""
     found = _card(sha256)
-    return _file(request, bytes(found.body), found.mime, f"{_name(found)}.{KINDS[found.mime]}")
+    return as_file(request, bytes(found.body), found.mime, f"{_name(found)}.{KINDS[found.mime]}")
 
 
 @require_safe
@@ -41,7 +41,7 @@ def clip(request: HttpRequest, sha256: str) -> HttpResponse:
     if made is None:
         words = _("The film can't be made here: ffmpeg is missing or fails. Make one of the picture yourself.")
         return page(request, "desk/refused.html", status=404, title=_("No film"), words=words)
-    return _file(request, made, "video/mp4", f"{_name(found)}.mp4")
+    return as_file(request, made, "video/mp4", f"{_name(found)}.mp4")
 
 
 def _card(sha256: str) -> Card:
@@ -56,7 +56,8 @@ def _name(found: Card) -> str:
     return f"{found.draft.alert.slug}-{found.language}-{found.shape}"
 
 
-def _file(request: HttpRequest, body: bytes, mime: str, name: str) -> HttpResponse:
+def as_file(request: HttpRequest, body: bytes, mime: str, name: str) -> HttpResponse:
+    """A picture or film of ours that nobody keeps; as a download where that is asked for."""
     how = "attachment" if "download" in request.GET else "inline"
     headers = {
         "Content-Disposition": f'{how}; filename="{name}"',

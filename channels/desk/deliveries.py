@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from alerts.desk.people import officer
 from alerts.desk.site import page, transition
 from alerts.desk.summary import title
+from alerts.people import NotAllowed, Refused
 
-from .. import fanout, registry
+from .. import fanout, jobs, registry, remedies
 from ..models import Delivery, State
 from .state import LOOKS, OPEN, TROUBLE
 
@@ -32,11 +33,16 @@ class Row:
     channel: str
     look: str
     title: str
+    does: remedies.Remedies
 
 
 def row(delivery: Delivery) -> Row:
     return Row(
-        delivery, registry.label(delivery.channel), LOOKS[State(delivery.state)], title(delivery.message.content)
+        delivery,
+        registry.label(delivery.channel),
+        LOOKS[State(delivery.state)],
+        title(delivery.message.content),
+        remedies.of_delivery(delivery),
     )
 
 
@@ -58,16 +64,32 @@ def listing(request: HttpRequest) -> HttpResponse:
     return page(request, "desk/deliveries.html", numbered=numbered, rows=[row(each) for each in numbered], show=show)
 
 
-def _act(request: HttpRequest, delivery_id: int, act: Callable[[int, User], None], done: str) -> HttpResponseBase:
+def _act(request: HttpRequest, delivery_id: int, act: Callable[[int, User], str | None], done: str) -> HttpResponseBase:
+    """Do it, and tell on the alert's page what came of it; ``done`` unless the act says it in words of its own."""
     delivery = get_object_or_404(Delivery.objects.select_related("message__alert"), pk=delivery_id)
-    act(delivery_id, officer(request))
-    messages.success(request, done.format(channel=registry.label(delivery.channel)))
+    try:
+        said = act(delivery_id, officer(request))
+    except NotAllowed:
+        raise
+    except Refused as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, said or done.format(channel=registry.label(delivery.channel)))
     return redirect("admin:alert", delivery.message.alert.slug)
 
 
 @transition(back="deliveries")
 def again(request: HttpRequest, delivery_id: int) -> HttpResponseBase:
-    return _act(request, delivery_id, fanout.try_again, _("{channel} is tried again."))
+    def act(pk: int, by: User) -> None:
+        remedies.again(pk, by, looked=request.POST.get("looked") == "yes")
+        jobs.ring_for(fanout.claimable().filter(pk=pk))
+
+    return _act(request, delivery_id, act, _("{channel} is tried again."))
+
+
+@transition(back="deliveries")
+def look_up(request: HttpRequest, delivery_id: int) -> HttpResponseBase:
+    return _act(request, delivery_id, remedies.look_up, "")
 
 
 @transition(back="deliveries")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +15,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from alerts import ports
-from alerts.desk.forms import ReasonForm
+from alerts.desk.confirming import ReasonForm
 from alerts.desk.people import kept, officer
 from alerts.desk.site import page, refused
 from alerts.desk.summary import live_alert, title
@@ -25,7 +28,7 @@ from alerts.notice import level_of
 from alerts.people import NotAllowed, Refused, may
 from alerts.terms import Status
 
-from .. import fanout, pauses, registry
+from .. import fanout, pauses, registry, remedies
 from ..models import Attempt, Delivery, State
 from .byhand import hands
 from .posts import platforms
@@ -45,11 +48,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Subscriptions over all channels: ``accepted`` of ``planned``; ``missed`` failed or are unclear."""
+    """Subscriptions over all channels: ``accepted`` of ``planned``; ``missed`` failed or are unclear; of
+    ``delivered`` a provider said that they arrived."""
 
     accepted: int
     planned: int
     missed: int
+    delivered: int
 
 
 def alert(request: HttpRequest, slug: str) -> HttpResponse:
@@ -61,6 +66,7 @@ def alert(request: HttpRequest, slug: str) -> HttpResponse:
             raise Http404
         return redirect("admin:draft", draft.pk)
     me = officer(request)
+    by_hand = _by_hand(found.latest)
     return page(
         request,
         "desk/alert.html",
@@ -70,24 +76,21 @@ def alert(request: HttpRequest, slug: str) -> HttpResponse:
         may_approve=may(me, "alerts.approve_draft"),
         events=_history(found),
         public_url=f"{settings.ADDRESS}/alerts/{found.slug}/",
-        hands=hands(_by_hand(found.latest)),
-        **_progress(request, found, found.latest),
+        hands=hands(by_hand),
+        **_progress(request, found, found.latest, by_hand),
     )
 
 
 def progress(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """The part of the page that changes while channels work; asked for again and again by htmx."""
     found = _load(slug)
-    if (
-        found.latest is None
-        or found.latest.number != number
-        or request.GET.get("hands", "") != _hands_key(_by_hand(found.latest))
-    ):
+    by_hand = _by_hand(found.latest) if found.latest is not None else []
+    if found.latest is None or found.latest.number != number or request.GET.get("hands", "") != _hands_key(by_hand):
         # a newer message is out, or something lies ready by hand: the page is made anew, not this part alone
         answer = HttpResponse(status=204)
         answer["HX-Refresh"] = "true"
         return answer
-    return page(request, "desk/progress.html", **_progress(request, found, found.latest))
+    return page(request, "desk/progress.html", **_progress(request, found, found.latest, by_hand))
 
 
 def _load(slug: str) -> Alert:
@@ -115,10 +118,51 @@ def _shown(row: dict[str, Any], started: dt.datetime, now: dt.datetime, paused: 
         "paused": held,
         "waits": row["due_at"] if waiting and not held and row["attempts"] and row["due_at"] > now else None,
         "seconds": (row["done_at"] - started).total_seconds() if row["done_at"] else None,
+        "does": remedies.of(
+            row["channel"], row["state"], site=row["site"], rehearsal=row["rehearsal"], waits=bool(row["attempts"])
+        ),
     }
 
 
-def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str, Any]:
+def _told(rows: Sequence[dict[str, Any]]) -> str:
+    """Where it all stands, in one line: read out when it changes, and nothing else is."""
+    done = sum(row["state"] == State.DONE for row in rows)
+    said = [ngettext("%(done)d of %(count)d channel done", "%(done)d of %(count)d channels done", len(rows))]
+    counted = {
+        _("{count} running"): sum(row["state"] == State.SENDING for row in rows),
+        _("{count} waiting"): sum(row["state"] == State.WAITING for row in rows),
+        _("{count} by hand"): sum(row["state"] == State.BY_HAND for row in rows),
+        _("{count} failed"): sum(row["state"] == State.FAILED for row in rows),
+        _("{count} unclear"): sum(row["state"] == State.UNCLEAR for row in rows),
+    }
+    said[0] = said[0] % {"done": done, "count": len(rows)}
+    return ", ".join([*said, *(words.format(count=count) for words, count in counted.items() if count)]) + "."
+
+
+def _reasons(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Why subscribers were not reached, and what follows from it."""
+    found = []
+    for row in rows:
+        for words, count in row["people"].reasons if row["people"] else ():
+            after = _("For good: it is not tried again.")
+            if words in row["people"].unsure:
+                after = (
+                    _("It is asked for at the provider, then tried again where that is safe.")
+                    if row["state"] in OPEN
+                    else _(
+                        "It may have arrived, and the provider can't tell. It does not go again: nobody gets it twice."
+                    )
+                )
+            found.append({"name": row["name"], "words": words or _("no reason given"), "count": count, "after": after})
+    return found
+
+
+def _key(*shown: Any) -> str:
+    """Changes when what is shown does: a part of the page that is the same is left alone, with what is typed in it."""
+    return hashlib.blake2s(repr(shown).encode(), digest_size=6).hexdigest()
+
+
+def _progress(request: HttpRequest, found: Alert, message: Message, by_hand: list[Delivery]) -> dict[str, Any]:
     now = timezone.now()
     me = officer(request)
     # the approval's own clock: ``sent`` has whole seconds only, as CAP asks
@@ -127,6 +171,10 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
     rows = [_shown(row, started, now, row["channel"] in paused) for row in ports.progress(message.pk)]
     people = [row["people"] for row in rows if row["people"] and row["people"].planned]
     working = any(row["state"] in OPEN for row in rows) or not rows
+    trouble = [row for row in rows if row["state"] in TROUBLE or _held_up(row)]
+    reasons, told = _reasons(rows), _told(rows)
+    on_platforms = platforms(found, [row["channel"] for row in rows], paused)
+    may_act = may(me, "alerts.write_draft") or may(me, "alerts.approve_draft")
     return {
         "found": found,
         "message": message,
@@ -136,9 +184,9 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
         "now": now,
         "city": [row for row in rows if row["city"]],
         "commercial": [row for row in rows if not row["city"]],
-        "trouble": [row for row in rows if row["state"] in TROUBLE or _held_up(row)],
-        "platforms": platforms(found, [row["channel"] for row in rows]),
-        "hands_key": _hands_key(_by_hand(message)),
+        "trouble": trouble,
+        "platforms": on_platforms,
+        "hands_key": _hands_key(by_hand),
         "working": working and now - message.sent < dt.timedelta(hours=1),
         "done": sum(row["state"] == State.DONE for row in rows),
         "failed": sum(row["state"] in TROUBLE for row in rows),
@@ -147,18 +195,21 @@ def _progress(request: HttpRequest, found: Alert, message: Message) -> dict[str,
             sum(each.accepted for each in people),
             sum(each.planned for each in people),
             sum(each.failed + each.unclear for each in people),
+            sum(each.delivered for each in people),
         )
         if people
         else None,
-        "reasons": [
-            {"name": row["name"], "words": words or _("no reason given"), "count": count}
-            for row in rows
-            if row["people"]
-            for words, count in row["people"].reasons
-        ],
+        "reasons": reasons,
+        "trouble_key": _key(
+            [(row["id"], row["state"], row["words"], row["due_at"]) for row in trouble], reasons, may_act
+        ),
+        "posts_key": _key(on_platforms, may_act),
+        "told": told,
+        "told_key": _key(told),
+        "told_anew": request.GET.get("told", "") != _key(told),
         "gate_after": message.live_at - started if message.live_at else None,
         "may_open_gate": may(me, "alerts.open_gate") and message.live_at is None,
-        "may_act": may(me, "alerts.write_draft") or may(me, "alerts.approve_draft"),
+        "may_act": may_act,
     }
 
 

@@ -34,6 +34,8 @@ KINDS = {"mail": (".eml", ".log"), "sms": (".txt",)}
 BETWEEN = b"\n" + b"-" * 79 + b"\n"
 """What Django's file backend writes between two mails."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+INVITATION = re.compile(r"(/desk/invitation/)[A-Za-z0-9/_-]+")
+"""A new officer's own link: whoever else reads it could be that officer."""
 ADDRESS = re.compile(r"([^\s<>@,;\"]+)@([^\s<>@,;\"]+)")
 
 
@@ -197,6 +199,7 @@ def _decoded(value: str) -> str:
 
 def _text(text: str) -> SafeString:
     """Text whose links to this very Belfry can be followed, as a resident would; all others are words."""
+    text = INVITATION.sub(r"\1…", text)
     own = re.compile(re.escape(settings.ADDRESS) + r"/[A-Za-z0-9/_.~%?&=-]*")
     pieces = []
     end = 0

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from alerts.desk.site import Page, desk
 
 from .. import registry
-from . import byhand, cards, channels, deliveries, live, outbox, posts, preview, reach, recorded
+from . import byhand, cards, channels, deliveries, drill, live, outbox, posts, preview, reach, recorded
 from .panels import first_screen
 from .report import views as report
 
@@ -21,6 +21,7 @@ PAGES = [
     Page("messages/<int:message_id>/gate/", live.gate, "gate"),
     Page("deliveries/", deliveries.listing, "deliveries", _("Deliveries"), place=2),
     Page("deliveries/<int:delivery_id>/again/", deliveries.again, "delivery-again"),
+    Page("deliveries/<int:delivery_id>/look-up/", deliveries.look_up, "delivery-look-up"),
     Page("deliveries/<int:delivery_id>/leave-out/", deliveries.leave_out, "delivery-leave-out"),
     Page("deliveries/<int:delivery_id>/sent/", deliveries.sent, "delivery-sent"),
     Page("deliveries/<int:delivery_id>/posted/", byhand.posted, "posted"),
@@ -35,12 +36,14 @@ PAGES = [
     Page("outbox/posts/", recorded.posts, "outbox-posts"),
     Page("outbox/<slug:kind>/<str:name>/", outbox.reading, "outbox-reading"),
     Page("drafts/<int:draft_id>/page/<slug:language>/", preview.whole_page, "page-preview"),
+    Page("drafts/<int:draft_id>/mail/<str:channel>/<slug:language>/", preview.mail, "mail-preview"),
+    Page("drafts/<int:draft_id>/card/<slug:language>/<slug:shape>/", preview.card, "draft-card"),
 ]
 
 
 def join() -> None:
     """Put them on the desk."""
     added = desk().added
-    added.pages += [*PAGES, *reach.PAGES]
+    added.pages += [*PAGES, *drill.PAGES, *reach.PAGES]
     added.panels.append(first_screen)
     added.channel_label = registry.label

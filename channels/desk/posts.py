@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
-from alerts.desk.forms import ReasonForm
+from alerts.desk.confirming import ReasonForm
 from alerts.desk.people import kept, officer
 from alerts.desk.site import page, refused
 from alerts.desk.summary import title
@@ -56,7 +56,7 @@ class Platform:
     posts: list[Standing]
 
 
-def platforms(alert: Alert, channels: Iterable[str]) -> list[Platform]:
+def platforms(alert: Alert, channels: Iterable[str], paused: Mapping[str, Pause]) -> list[Platform]:
     """Those of ``channels`` (of the newest message) that have a switch, and those that carried an earlier message."""
     rows = (
         Post.objects.filter(delivery__message__alert=alert, delivery__site=False, delivery__rehearsal=False)
@@ -67,7 +67,7 @@ def platforms(alert: Alert, channels: Iterable[str]) -> list[Platform]:
     standing: dict[str, list[Standing]] = {}
     for row in rows:
         standing.setdefault(row.delivery.channel, []).append(_standing(row, asked.get(row.pk)))
-    pausable, paused = set(pauses.pausable()), pauses.paused()
+    pausable = set(pauses.pausable())
     names = dict.fromkeys([*(name for name in channels if name in pausable), *standing])
     return [
         Platform(

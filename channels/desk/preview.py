@@ -1,4 +1,4 @@
-"""The public page of a draft as residents will see it, before it is submitted or approved."""
+"""A draft as residents will see it, before it is submitted or approved: the public page, the mail, an image card."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from alerts import public
+from alerts import drafting, pictures, public
 from alerts.content import Content
 from alerts.desk import approving, writing
 from alerts.desk.site import page
-from alerts.models import Draft
+from alerts.models import Draft, ReleasePlan
 from alerts.public import PublicAlert, PublicMessage
 from alerts.terms import MSG_TYPE, Kind, MsgType
 
 from .. import registry
 from ..city.app import Look
 from ..city.website import Website
+from . import cards
 
 BODY = re.compile(r"<body[^>]*>")
+SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
+"""A mail brings its style along, as nothing else does: it is shown in a page that can do nothing else, and is nobody's
+origin."""
 
 
 @require_safe
@@ -48,6 +52,45 @@ def whole_page(request: HttpRequest, draft_id: int, language: str) -> HttpRespon
     html = with_our_look(pages.alert(as_released(draft, words)), pages.look)
     note = format_html('<p class="note"><b>{}</b></p>', _("Preview at the desk. This page is not public."))
     return HttpResponse(BODY.sub(lambda body: body[0] + note, html, count=1))
+
+
+@require_safe
+def mail(request: HttpRequest, draft_id: int, channel: str, language: str) -> HttpResponse:
+    """The HTML part of a mail, as it lies in the rendering, in a page without any rights."""
+    spoken, cannot = approving.renderings(writing.load(draft_id))
+    if cannot:
+        return page(request, "desk/refused.html", status=409, title=_("No preview yet"), words=cannot)
+    renderings = [words for tongue in spoken for words in tongue.renderings]
+    html = next(
+        (words.fields.get("html") for words in renderings if (words.channel, words.language) == (channel, language)),
+        None,
+    )
+    if not isinstance(html, str):
+        raise Http404
+    note = format_html("<p><b>{}</b></p>", _("Preview at the desk. This mail has not been sent."))
+    html = BODY.sub(lambda body: body[0] + note, html, count=1)
+    return HttpResponse(html, headers={"Content-Security-Policy": SANDBOX, "Cache-Control": "no-store"})
+
+
+@require_safe
+def card(request: HttpRequest, draft_id: int, language: str, shape: str) -> HttpResponse:
+    """The image card of a draft: the frozen one once it is submitted, else drawn now of what is saved."""
+    draft = writing.load(draft_id)
+    frozen = next((one for one in cards.cards_of(draft) if (one.language, one.shape) == (language, shape)), None)
+    if frozen is not None:
+        return cards.card(request, frozen.sha256)
+    content = draft.content
+    if draft.plan != ReleasePlan.DRILL:
+        content = content.settled(draft.release_at or timezone.now())
+    notice = next((one for one in drafting.notices(draft, content) if one.language == language), None)
+    if notice is None or not content.has_area:
+        raise Http404
+    try:
+        made = pictures.draw(notice, shape)
+    except KeyError as error:
+        raise Http404 from error
+    name = f"{draft.alert.slug}-{language}-{shape}.{cards.KINDS[made.picture.mime]}"
+    return cards.as_file(request, made.body, made.picture.mime, name)
 
 
 def with_our_look(html: str, look: Look) -> str:

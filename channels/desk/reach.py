@@ -27,11 +27,14 @@ from .. import registry, switchoff
 from ..base import Hop
 from ..reach import WHERE, Day, Figure, feedback, figures, foreign, history, may_type, share, thinned, typable, type_in
 from ..reach import chart as charts
+from .state import OPEN
 
 MOST_ROWS = 24
 """Days that the table below the chart names."""
 MOST_POINTS = 120
 MOST_DRILLS = 12
+WORKING = dt.timedelta(minutes=10)
+"""So long the page of a drill looks for itself what has come of it."""
 LARGEST = 2_000_000_000
 LOOKS = {"city": "ok", "abroad": "severe"}
 """How far a message goes on its way, as a state looks; within the EU as plain words."""
@@ -143,10 +146,14 @@ def drill(request: HttpRequest, slug: str) -> HttpResponse:
     if message is None:
         raise Http404
     result = switchoff.result(message)
+    working = timezone.now() - message.sent < WORKING and (
+        not result.rows or any(row.state in OPEN for row in result.rows)
+    )
     return page(
         request,
         "desk/reach-drill.html",
         message=message,
+        working=working,
         title=title(message.content),
         exercise=True,
         result=result,

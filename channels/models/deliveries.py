@@ -21,7 +21,8 @@ class State(models.TextChoices):
     LEFT_OUT = "left-out", _("left out")
 
 
-# What may follow what. A failed or unclear one goes back to waiting by an officer's hand alone.
+# What may follow what. A failed or unclear one goes back to waiting by an officer's hand alone; an unclear one that
+# surely is not there has failed.
 MOVES: dict[str, set[str]] = {
     State.WAITING: {State.SENDING, State.SUPERSEDED, State.LEFT_OUT, State.FAILED},
     State.SENDING: {
@@ -34,7 +35,7 @@ MOVES: dict[str, set[str]] = {
         State.LEFT_OUT,
     },
     State.FAILED: {State.WAITING, State.LEFT_OUT},
-    State.UNCLEAR: {State.WAITING, State.DONE, State.LEFT_OUT},
+    State.UNCLEAR: {State.WAITING, State.DONE, State.FAILED, State.LEFT_OUT},
     State.BY_HAND: {State.DONE, State.SUPERSEDED, State.LEFT_OUT},
     State.DONE: set(),
     State.SUPERSEDED: set(),

@@ -95,6 +95,22 @@ class Contract:
             rendering = self.channel().compose(one)
             assert all(len(value) <= self.limit for value in rendering.fields.values() if isinstance(value, str))
 
+    @pytest.mark.parametrize("text", [*HOSTILE, "Satz mit Sinn. " * 300])
+    def test_what_it_measures_is_within_its_limit(self, text: str) -> None:
+        channel = self.channel()
+        said = {"headline": text[:160], "description": text}
+        words = {language: replace(old, **said) for language, old in CONTENT.texts.items()}
+        for one in notices(replace(CONTENT, texts=words, place=text[:80])):
+            try:
+                rendering = channel.compose(one)
+            except ValueError:
+                continue
+            before = json.dumps(dict(rendering.fields))
+            measured = channel.measure(rendering)
+            assert measured is None or 0 < measured[0] <= measured[1]
+            assert channel.measure(rendering) == measured, "measuring is pure"
+            assert json.dumps(dict(rendering.fields)) == before
+
     def test_secrets_are_never_shown(self) -> None:
         channel = self.channel()
         for one in notices():

@@ -1,4 +1,4 @@
-"""Upkeep reminds of promises, minds the clocks, and sends the end of the record away once a day."""
+"""Upkeep minds the clocks, goes on whatever fails, and sends the end of the record away once a day."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from django.utils import timezone
 from alerts import alarms, approval, audit, schedule, watch
 from alerts.models import Alarm, AuditEntry, Draft, DraftState
 from alerts.people import Refused
-from alerts.terms import Kind
 from channels import fanout, jobs, upkeep
 from channels.models import Delivery, State
 from tests import city
@@ -34,26 +33,6 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 def later(monkeypatch: pytest.MonkeyPatch, delta: dt.timedelta) -> None:
     real = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: real() + delta)
-
-
-@pytest.mark.usefixtures("districts", "quiet")
-def test_a_promise_not_kept_is_an_alarm_until_the_message_comes(
-    author: User, approver: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    message = city.released(author, approver)
-    upkeep.remind()
-    assert not Alarm.objects.exists()
-    with pytest.MonkeyPatch.context() as patch:
-        later(patch, dt.timedelta(minutes=52))
-        upkeep.remind()
-        assert Alarm.objects.get().key == f"due {message.identifier}"
-    later(monkeypatch, dt.timedelta(minutes=61))
-    upkeep.remind()
-    upkeep.remind()
-    assert Alarm.objects.get(ended_at__isnull=True).key == f"overdue {message.identifier}"
-    city.followed(message, Kind.UPDATE, author, approver)
-    upkeep.remind()
-    assert not Alarm.objects.filter(ended_at__isnull=True).exists()
 
 
 def test_clocks_that_differ_are_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:

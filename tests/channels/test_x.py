@@ -17,10 +17,13 @@ from typing import Any
 
 import pytest
 from django.utils import translation
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alerts.notice import Picture, Rendering
 from alerts.terms import Kind, MsgType
 from channels.base import ChannelError, Permanent, Post, Temporary, Uncertain
+from channels.commercial._tweetcount import twitter_text
 from channels.commercial.x import X, weight
 from tests.channels.contract import CONTENT, SECRET, notices
 from tests.channels.platforms import DROPPED, ENDLESS_BODY, HTML, RUBBISH, SILENT, SLOW, Answer, Platform, platform
@@ -410,3 +413,12 @@ def test_characters_that_x_refuses_are_left_out() -> None:
 def test_nothing_stays_of_the_stand_in_for_pkg_resources() -> None:
     weight("x")
     assert "pkg_resources" not in sys.modules
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("abc äöüÄß.,:;!?–—„“”‚‘’…-@#123\n\u2060©🧨é\u0301/()&<>", max_size=270))
+def test_the_quick_count_is_the_exact_one(words: str) -> None:
+    for link in ("https://warnung.leipzig.de/alerts/k7f3/", "https://w.leipzig.example/k7", "http://127.0.0.1:8000/a/"):
+        exact = int(twitter_text().parse_tweet(f"{words}\n{link}").weightedLength)
+        counted = weight(f"{words}\n{link}")
+        assert counted == exact or min(counted, exact) > 280

@@ -58,7 +58,7 @@ def log_in(page: Page, address: str, name: str, password: str, code: str = "") -
     page.get_by_label("Passwort").fill(password)
     if code:
         page.get_by_label("Code").fill(code)
-    page.get_by_role("button", name="Anmelden").click()
+    page.get_by_role("button", name="Anmelden", exact=True).click()
     page.get_by_role("heading", name="Übersicht").wait_for()
 
 

@@ -12,10 +12,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"healthz", "i18n/setlang/", "desk/login/"}
+PUBLIC = {"healthz", "i18n/setlang/", "desk/login/", "desk/login/passkey/"}
 PUBLIC |= {f"s/{name}/" for name in ("start", "link", "leave", "push", "push/changed")}
 PUBLIC |= {f"s/{name}/x/" for name in ("confirm", "yes", "leave", "manage", "test", "hooks")} | {"s/1"}
 PUBLIC |= {"s/reached/bcdfg/"}
+PUBLIC |= {"desk/invitation/", "desk/invitation/1/x/"}
 FILLED = {
     "int": "1",
     "slug": "bcdfg",

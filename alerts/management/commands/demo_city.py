@@ -26,6 +26,9 @@ OFFICERS = (
     ("anna.autorin", "Anna", "Autorin", "author"),
     ("karl.pruefer", "Karl", "Prüfer", "approver"),
     ("vera.verwaltung", "Vera", "Verwaltung", "administrator"),
+    ("ulf.verwaltung", "Ulf", "Verwaltung", "administrator"),
+    ("bea.beobachtung", "Bea", "Beobachtung", "observer"),
+    ("udo.uebung", "Udo", "Übung", "drill leader"),
 )
 
 
@@ -42,7 +45,7 @@ class Command(BaseCommand):
         self._exercise()
 
     def _officers(self) -> None:
-        """Three officers with passwords of their own for each installation, kept where only its owner reads them."""
+        """Officers of every role, each with a password of this installation, kept where only its owner reads it."""
         user = get_user_model()
         lines = []
         for name, first, last, role in OFFICERS:

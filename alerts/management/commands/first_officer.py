@@ -1,4 +1,7 @@
-"""``manage.py first_officer``: the first administrator, with password and second factor, once."""
+"""``manage.py first_officer``: the first administrator and the second one, with password and second factor.
+
+From then on roles are given at the desk, where it takes two of them.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,18 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from alerts import audit
+from alerts import audit, roles
+from alerts.desk.factors.codes import make_backup
 from alerts.desk.people import is_demo
 
-ROLES = ("author", "approver", "administrator")
-CODES = 8
+ENOUGH = 2
+"""Administrators that it takes to give a role at the desk."""
 
 
 class Command(BaseCommand):
-    help = "Make the first officer: an administrator with password, authenticator and backup codes, shown once."
+    help = "Make the first or second administrator, with password, authenticator and backup codes, shown once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="The name to log in with.")
@@ -36,7 +39,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--role",
             action="append",
-            choices=ROLES,
+            choices=[name for name in roles.NAMES if name != roles.ADMINISTRATOR],
             help="Another role besides administrator; may be given twice. Two officers are needed for an alert.",
         )
         parser.add_argument("--generate", action="store_true", help="Make up a password instead of asking for one.")
@@ -46,22 +49,21 @@ class Command(BaseCommand):
         self._check(officer)
         password = self._password(officer, generate=generate or not sys.stdin.isatty())
         officer.set_password(password)
-        roles = ["administrator", *(role or [])]
+        given = [roles.ADMINISTRATOR, *(role or [])]
         with transaction.atomic():
             officer.save()
-            officer.groups.set(Group.objects.filter(name__in=roles))
+            officer.groups.set(Group.objects.filter(name__in=given))
             totp = TOTPDevice.objects.create(user=officer, name="authenticator")
-            backup = StaticDevice.objects.create(user=officer, name="backup codes")
-            codes = [f"{secrets.token_hex(2)}-{secrets.token_hex(2)}" for _number in range(CODES)]
-            for code in codes:
-                backup.token_set.create(token=code)
-            audit.record(None, "first-officer", f"officer {name}", roles=roles)
+            codes = make_backup(officer)
+            audit.record(None, "first-officer", f"officer {name}", roles=given)
         self._show(officer, totp.config_url, codes, password if generate or not sys.stdin.isatty() else "")
 
     def _check(self, officer: User) -> None:
-        administrators = User.objects.filter(groups__name="administrator", is_active=True)
-        if any(not is_demo(user) for user in administrators):
-            raise CommandError(_("There is an administrator already: new officers are made at the desk, under Office."))
+        administrators = User.objects.filter(groups__name=roles.ADMINISTRATOR, is_active=True)
+        if sum(not is_demo(user) for user in administrators) >= ENOUGH:
+            raise CommandError(
+                _("There are two administrators already: new officers are made at the desk, under Office.")
+            )
         try:
             User._meta.get_field("username").clean(officer.username, officer)
             validate_email(officer.email)
@@ -69,6 +71,8 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from error
         if User.objects.filter(username=officer.username).exists():
             raise CommandError(_("{name} is there already. Choose another name.").format(name=officer.username))
+        if User.objects.filter(is_active=True, email__iexact=officer.email).exists():
+            raise CommandError(_("Another officer has this mail address. Each needs one of his own."))
         if is_demo(officer):
             raise CommandError(_("That address belongs to the demo's officers. Give the officer's own."))
 

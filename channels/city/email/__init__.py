@@ -118,6 +118,10 @@ class Email(Broadcaster):
         """Subject, plain text and HTML, word for word; PLACE stands where each resident's own link goes."""
         return Rendering(self.name, notice.language, words.alert(notice, self._address))
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        """The subject line alone: of a mail's text there is no end."""
+        return len(rendering.fields["subject"]), words.SUBJECT
+
     def send(self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str) -> Iterable[Outcome]:
         """One mail to each. A second try has the same Message-ID; nothing is told before the server has answered."""
         try:

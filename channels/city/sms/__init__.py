@@ -53,7 +53,7 @@ class Sms(Broadcaster):
     ``gateways``: what they leave by, in order (``gateways.KINDS``; each may have per_second, in_flight,
     timeout). ``segments``: what one text may cost. ``leave``: how it says to end it (``wording.LEAVE``).
     ``in_flight``: requests open at once. ``slow_seconds``: a gateway that takes longer, as a median, is
-    left for the next one.
+    left for the next one. ``price``: cents that one segment costs, for the estimate at the desk.
     """
 
     way: ClassVar[str] = "sms"
@@ -74,12 +74,16 @@ class Sms(Broadcaster):
         checkpoint: int = 50,
         in_flight: int = 50,
         slow_seconds: float = 5.0,
+        price: float = 0.0,
     ) -> None:
         super().__init__(name)
         if leave not in wording.LEAVE:
             raise ValueError(_("leave is one of {words}").format(words=", ".join(wording.LEAVE)))
         if not (1 <= segments <= 10 and 1 <= in_flight <= 50 and 1 <= checkpoint <= 500 and slow_seconds > 0):
             raise ValueError(_("segments is 1 to 10, in_flight 1 to 50, checkpoint 1 to 500, slow_seconds above 0"))
+        if price < 0:
+            raise ValueError(_("price is a number of cents, 0 or more"))
+        self.cents = price
         self.segments = segments
         self.leave = leave
         self.in_flight = in_flight
@@ -103,6 +107,13 @@ class Sms(Broadcaster):
             "characters": characters(text),
         }
         return Rendering(self.name, notice.language, fields)
+
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        text = str(rendering.fields["text"])
+        return characters(text), wording.room(text, self.segments)
+
+    def price(self, rendering: Rendering) -> float | None:
+        return self.cents * segments(str(rendering.fields["text"])) or None
 
     def send(
         self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str

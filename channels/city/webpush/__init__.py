@@ -108,6 +108,10 @@ class WebPush(Broadcaster):
         """The payload word for word, with its urgency and topic."""
         return Rendering(self.name, notice.language, wording.fields(notice))
 
+    def measure(self, rendering: Rendering) -> tuple[int, int] | None:
+        said = rendering.fields["payload"]["notification"]
+        return len(said["title"]) + len(said["body"]), wording.TITLE + wording.BODY
+
     def send(self, rendering: Rendering, recipients: Sequence[Recipient], *, key: str) -> Iterable[Outcome]:
         """Encrypt for each of these, send, and yield each outcome as its answer arrives."""
         said = rendering.fields
