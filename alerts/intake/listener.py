@@ -102,7 +102,7 @@ def _path(sender: str, recipient: str, peer: str, at: float) -> bytes:
     return "".join(
         f"{name}: {''.join(letter for letter in value if letter.isprintable())}\r\n"
         for name, value in (
-            ("Return-Path", f"<{sender}>"),
+            ("Return-Path", f"<{sender.strip('<>')}>"),
             ("Delivered-To", recipient),
             ("Received", f"from [{peer}] by {settings.INTAKE_ADDRESS.rpartition('@')[2]} (Belfry); {formatdate(at)}"),
         )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import Error, connection
 from django.utils import timezone
 from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted, MailMessageFlags
 from imap_tools.errors import ImapToolsError
@@ -27,8 +28,8 @@ IDLE = 60.0
 """So long is waited for news before the folder is looked at anyway; a server may forget to tell."""
 PAUSES = (2.0, 120.0)
 """Seconds until a mailbox that failed is tried again: at first, and at most."""
-TROUBLE = (imaplib.IMAP4.error, ImapToolsError, OSError, ValueError)
-"""What imaplib, imap-tools and sockets raise; ``IMAP4.abort`` is an ``IMAP4.error``."""
+TROUBLE = (imaplib.IMAP4.error, ImapToolsError, OSError, ValueError, Error)
+"""What imaplib, imap-tools, sockets and the database raise; ``IMAP4.abort`` is an ``IMAP4.error``."""
 
 
 class Mailbox:
@@ -50,6 +51,7 @@ class Mailbox:
             except TROUBLE as error:
                 # its text could hold what the server said of a mail
                 log.warning("mailbox: %s; tried again in %.0f s", type(error).__name__, pause)
+                connection.close()
                 self.over.wait(pause)
                 pause = min(2 * pause, PAUSES[1])
 
