@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import shapely
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from shapely.geometry.base import BaseGeometry
 
 from alerts.cap import CapInfo
@@ -84,7 +85,9 @@ def _fitting(
     kept = tuple(circle for circle in circles if 0 < circle.km <= MOST_KM)[:MOST_SHAPES]
     if len(kept) < len(circles):
         # a point without a radius, or half a continent
-        left_out.append(_("{count} circles are left out.").format(count=len(circles) - len(kept)))
+        count = len(circles) - len(kept)
+        words = ngettext("{count} circle is left out.", "{count} circles are left out.", count)
+        left_out.append(words.format(count=count))
     points = sum(len(polygon.points) for polygon in polygons)
     most = MOST_SHAPES - len(kept)
     if len(polygons) <= most and points <= MOST_POINTS:

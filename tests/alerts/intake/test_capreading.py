@@ -190,7 +190,7 @@ def test_a_point_without_radius_is_left_out_and_named() -> None:
     area = cap.CapArea(area_desc="Punkt", circle=(Circle(51.3, 12.3, 0),))
     document = read(xml(area=(area,)))
     assert document.content.circles == ()
-    assert any("1 circles" in words for words in document.left_out)
+    assert any("1 circle is left out" in words for words in document.left_out)
 
 
 def test_a_key_beside_a_drawn_area_does_not_make_it_the_whole_city() -> None:
