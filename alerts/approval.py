@@ -24,6 +24,7 @@ from .cap import cap_time, references
 from .content import to_json
 from .freezing import HasFaults, Stale, base_id, digest_of, renderings_of, stale
 from .models import (
+    EDITABLE,
     MOVES,
     Alert,
     Area,
@@ -105,6 +106,16 @@ def withdraw(draft_id: int, by: User, reason: str) -> None:
     if not reason.strip():
         raise Refused(_("Say why you withdraw it."))
     _move(draft_id, DraftState.APPROVED, DraftState.WITHDRAWN, by, "withdrawn", reason)
+
+
+def discard(draft_id: int, by: User) -> None:
+    """A writer puts an unwanted draft away; its text can be taken up again."""
+    if not may(by, "alerts.write_draft"):
+        raise NotAllowed(_("Your role does not allow writing alerts."))
+    state = Draft.objects.values_list("state", flat=True).get(pk=draft_id)
+    if state not in EDITABLE:
+        raise Refused(_("Only a draft that is being written is put away."))
+    _move(draft_id, state, DraftState.WITHDRAWN, by, "discarded", _("Put away by its author."))
 
 
 def approve(draft_id: int, seen: str, by: User) -> Message | None:

@@ -16,6 +16,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from . import tiles as tile_server
 from .ports import BINDINGS
 from .signature import Signer, SigningFailed
 
@@ -102,6 +103,21 @@ def city(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckM
             )
         )
     return found
+
+
+@register()
+def tiles(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E014: tiles come from one host, over https; a forged template never gets into the CSP."""
+    wrong = tile_server.fault(settings.TILES, settings.ADDRESS)
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"BELFRY_TILES is {settings.TILES!r}: {wrong}.",
+            hint="Set it to a template such as https://tiles.stadt.example/{z}/{x}/{y}.png, or remove it.",
+            id="alerts.E014",
+        )
+    ]
 
 
 @register()

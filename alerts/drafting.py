@@ -52,6 +52,8 @@ def new(by: User, *, status: str = Status.ACTUAL, template: Template | None = No
     """The first draft of a new alert, from a template or blank, with the usual times filled in."""
     _writer(by)
     content = from_json(template.content_json) if template else Content(valid_for=240, next_in=60)
+    if content.exercise and status == Status.ACTUAL:
+        raise Refused(_("This template is written for exercises. Begin an exercise with it."))
     content = replace(content, status=status, facts_at=timezone.now().replace(second=0, microsecond=0))
     begun = {"template": template.key, "version": templating.number(template)} if template else {}
     with transaction.atomic():

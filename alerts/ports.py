@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from .content import Content
 from .notice import Notice, Rendering
 
 BINDINGS = {
@@ -23,6 +24,7 @@ BINDINGS = {
     "ALERTS_NOTIFY": "Notify",
     "ALERTS_TEXT": "Text",
     "ALERTS_CALL": "Call",
+    "ALERTS_REACHED": "Reached",
 }
 
 
@@ -87,6 +89,16 @@ class Call(Protocol):
     def __call__(self, way: str, officers: Sequence[int], words: Words) -> Generator[tuple[int, str], None, None]: ...
 
 
+class Reached(Protocol):
+    """How many subscriptions of each way (push, sms, email) a message with this content would go to.
+
+    ``alert`` names the alert that it goes on with, by its key in the database: who got an earlier
+    message of it is reached too. A way that no channel serves is left out.
+    """
+
+    def __call__(self, content: Content, alert: int) -> dict[str, int]: ...
+
+
 class CannotCompose(Exception):
     """A channel can't say this; ``str()`` tells the officer which one and why, in plain words."""
 
@@ -124,3 +136,8 @@ def text(words: str, link: str, *, approvers: bool = False) -> int:
 def call(way: str, officers: Sequence[int], words: Words) -> Generator[tuple[int, str], None, None]:
     port: Call = import_string(settings.ALERTS_CALL)
     return port(way, officers, words)
+
+
+def reached(content: Content, alert: int) -> dict[str, int]:
+    port: Reached = import_string(settings.ALERTS_REACHED)
+    return port(content, alert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ from functools import partial
 
 import django_rq
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -125,7 +127,12 @@ def _refresh(name: str) -> None:
 
 def send_mails() -> None:
     """What is owed to officers: alarms; once a day the end of the record, and who should drill again."""
-    _aside(("alarms", alarms.tell), ("end of the record", tell_the_head), ("drill reminders", remind_of_drills))
+    _aside(
+        ("alarms", alarms.tell),
+        ("end of the record", tell_the_head),
+        ("drill reminders", remind_of_drills),
+        ("the whole record", verify_the_record),
+    )
 
 
 def send_calls(way: str) -> None:
@@ -183,6 +190,19 @@ def remind_of_drills() -> None:
     if not _done_today("drills told"):
         fanout.beat("drills told")
         drills.remind()
+
+
+def verify_the_record() -> None:
+    """Once a day, look through the whole record; an alarm where it was tampered with or damaged."""
+    if _done_today("record verified"):
+        return
+    fanout.beat("record verified")
+    try:
+        call_command("verify_audit", stdout=io.StringIO(), stderr=io.StringIO())
+    except CommandError:
+        alarms.sound("record", _("The record was tampered with or damaged. Run manage.py verify_audit at once."))
+    else:
+        alarms.end("record")
 
 
 def _done_today(name: str) -> bool:

@@ -51,8 +51,8 @@ PUBLISHER = env.str("BELFRY_PUBLISHER", "Branddirektion")
 HOTLINE = env.str("BELFRY_HOTLINE", "115")
 ADDRESS = env.str("BELFRY_ADDRESS", "http://127.0.0.1:8000").rstrip("/")
 CAP_SENDER = env.str("BELFRY_CAP_SENDER", urlsplit(ADDRESS).hostname or "localhost")
-# The city's official key of 12 digits: by it a foreign CAP document's place is known as the whole city
-ARS = env.str("BELFRY_ARS", "147130000000")
+# Leipzig's key with Leipzig's name alone: another city that forgot its own would warn there
+ARS = env.str("BELFRY_ARS", "147130000000" if CITY == "Stadt Leipzig" else "")
 IMPRINT_URL = env.str("BELFRY_IMPRINT_URL", "")
 PRIVACY_URL = env.str("BELFRY_PRIVACY_URL", "")
 ACCESSIBILITY_URL = env.str("BELFRY_ACCESSIBILITY_URL", "")
@@ -72,6 +72,10 @@ ALARM_TEXTS = env.int("BELFRY_ALARM_TEXTS", 3)
 APPROVAL_MINUTES = env.int("BELFRY_APPROVAL_MINUTES", 5)
 FACTS_MINUTES = env.int("BELFRY_FACTS_MINUTES", 120)
 DRILL_DAYS = env.int("BELFRY_DRILL_DAYS", 30)
+
+# Tiles below the desk's map: a URL with {z}, {x} and {y}; only the pages with that map may fetch from its host
+TILES = env.str("BELFRY_TILES", "")
+TILES_ATTRIBUTION = env.str("BELFRY_TILES_ATTRIBUTION", "")
 
 # Where things lie
 PUBLIC_DIR = Path(env.str("BELFRY_PUBLIC_DIR", str(DATA / "public")))
@@ -93,6 +97,7 @@ ALERTS_PROGRESS = "channels.tally.progress"
 ALERTS_NOTIFY = "channels.officers.notify"
 ALERTS_TEXT = "channels.officers.text"
 ALERTS_CALL = "channels.officers.call"
+ALERTS_REACHED = "channels.subscriptions.matching.audience"
 
 # The channels: channels.toml in the data folder, else all that need no provider
 CHANNELS_FILE = Path(env.str("BELFRY_CHANNELS_FILE", str(DATA / "channels.toml")))

@@ -57,9 +57,9 @@ class Play:
 
     def write(self, page: Page, status: str = "") -> None:
         page.goto(f"{self.address}/desk/new/{status}")
-        page.get_by_role("button", name=re.compile("Räumung")).first.click()
+        page.get_by_role("button", name=re.compile("Räumung läuft")).first.click()
         page.get_by_label("Ort", exact=True).fill("Rathausplatz")
-        for field in page.locator("[id^=id_gap-]").all():
+        for field in page.locator("input[id^=id_gap-]").all():
             field.fill(
                 {"id_gap-people": "7500", "id_gap-weight": "100"}.get(field.get_attribute("id") or "", "Schule 3")
             )

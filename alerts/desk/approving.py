@@ -11,15 +11,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from .. import approval, drafting, ports, readers
+from .. import approval, calls, drafting, ports, readers
 from ..content import Content
 from ..models import Draft, DraftState, ReleasePlan
 from ..notice import Rendering, level_of, moment
 from ..people import NotAllowed, Refused, may
 from ..terms import Kind, language_name
 from . import rounds, writing
+from .confirming import ReasonForm, WordForm, word_for
 from .differences import compare
-from .forms import ReasonForm, WordForm, word_for
 from .maps import map_of
 from .people import keep, kept, officer, seal
 from .site import page, refused, transition
@@ -85,6 +85,7 @@ def review(request: HttpRequest, draft: Draft, form: WordForm | None = None, *, 
         "desk/approve.html",
         status=status,
         others=readers.others(draft, me),
+        told=calls.told(draft),
         draft=draft,
         content=content,
         level=level_of(content),
@@ -267,6 +268,15 @@ def pull_back(request: HttpRequest, draft_id: int) -> HttpResponseBase:
     """A writer takes a submitted draft back to write on."""
     approval.pull_back(writing.load(draft_id).pk, officer(request))
     messages.success(request, _("Taken back. You can write on."))
+    return redirect("admin:draft", draft_id)
+
+
+@transition(back="draft")
+def discard(request: HttpRequest, draft_id: int) -> HttpResponseBase:
+    """A writer puts an unwanted draft away."""
+    draft = writing.load(draft_id)
+    approval.discard(draft.pk, officer(request))
+    messages.success(request, _("Put away. Its text can be taken up again here."))
     return redirect("admin:draft", draft_id)
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from .. import audit, drafting, templating
 from ..content import Content
 from ..models import AuditEntry, Draft, DraftState, Template
-from ..people import may
+from ..people import Refused, may
 from ..terms import Category, Kind, Status
 from .people import officer
 from .site import page, refused
@@ -53,9 +53,12 @@ def new(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         key = request.POST.get("template", "")
         template = get_object_or_404(Template, active=True, key=key) if key else None
-        return redirect("admin:draft", drafting.new(officer(request), status=status, template=template).pk)
+        try:
+            return redirect("admin:draft", drafting.new(officer(request), status=status, template=template).pk)
+        except Refused as error:
+            return refused(request, str(error))
     query = " ".join(request.GET.get("q", "")[:80].split())
-    choices = [choice for choice in _choices() if all(word in choice.search for word in query.casefold().split())]
+    choices = [choice for choice in _choices(status) if all(word in choice.search for word in query.casefold().split())]
     return page(
         request,
         "desk/new.html",
@@ -67,11 +70,12 @@ def new(request: HttpRequest) -> HttpResponseBase:
     )
 
 
-def _choices() -> list[Choice]:
+def _choices(status: str) -> list[Choice]:
+    """Those that fit: a text written for exercises is no way into a real alert."""
     found = []
     for template in Template.objects.filter(active=True, kind=Kind.WARNING):
         said = templating.wording(template)
-        if said is not None:
+        if said is not None and (status == Status.EXERCISE or not said.content.exercise):
             events = (text.event for text in said.content.texts.values())
             words = " ".join([*map(str, template.names.values()), template.key, *events])
             found.append(Choice(template.key, name_of(template), said.content, words.casefold()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 
-from .forms import word_for
+from .confirming import word_for
 from .site import page
 
 

@@ -59,7 +59,8 @@ BESIDE = {"keep", "readers"}
 class Page:
     """One address below ``/desk/``; ``nav`` is its name in the bar, if it stands there, ``place`` its place.
 
-    A ``public`` one asks for no log-in: it answers strangers, and looks after itself.
+    A ``public`` one asks for no log-in: it answers strangers, and looks after itself. ``kept``: the view says
+    itself whether browsers may keep its answer.
     """
 
     route: str
@@ -68,6 +69,7 @@ class Page:
     nav: str | Promise = ""
     place: int = 0
     public: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Desk(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         ours = [
-            path(page.route, page.view if page.public else self.admin_view(page.view), name=page.name)
+            path(page.route, page.view if page.public else self.admin_view(page.view, page.kept), name=page.name)
             for page in self.pages()
         ]
         return [*ours, *super().get_urls()]

@@ -20,7 +20,7 @@ from .. import alarms, roles
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
 from ..terms import MsgType, Status
-from . import approving, choosing, keeping, partners, records, templates, writing
+from . import approving, area, choosing, keeping, partners, records, templates, writing
 from . import help as helping
 from .factors import reset_pages
 from .factors.urls import PAGES as FACTORS
@@ -49,7 +49,6 @@ def home(request: HttpRequest) -> TemplateResponse:
         waiting=waiting(request),
         ready=_drafts().filter(state=DraftState.APPROVED),
         may_write=may(officer(request), "alerts.write_draft"),
-        drill=last_drill(),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
         panels=[panel(request) for panel in (people_panel, reset_pages.panel, *desk().added.panels)],
     )
@@ -109,15 +108,11 @@ def _drafts() -> QuerySet[Draft]:
     return rows.select_related("alert__latest").prefetch_related("parts__officer")
 
 
-def last_drill() -> AuditEntry | None:
-    return AuditEntry.objects.filter(action="drill").order_by("-number").first()
-
-
 def alert_list(request: HttpRequest) -> TemplateResponse:
     """Every alert that was ever released or has an open draft, newest first."""
     open_draft = Draft.objects.filter(alert=OuterRef("pk"), state__in=OPEN)
     rows = Alert.objects.filter(Q(latest__isnull=False) | Exists(open_draft)).select_related("latest")
-    numbered = Paginator(rows.prefetch_related("drafts"), PER_PAGE).get_page(request.GET.get("page"))
+    numbered = Paginator(rows.prefetch_related("drafts__parts__officer"), PER_PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
     listed = [live_alert(row, now) if row.latest else row.drafts.all()[0] for row in numbered]
     return page(request, "desk/alerts.html", numbered=numbered, listed=listed)
@@ -166,17 +161,19 @@ def office(request: HttpRequest) -> TemplateResponse:
 PAGES = [
     Page("alert/", alert_list, "alert-list", gettext_lazy("Alerts"), place=1),
     Page("new/", choosing.new, "new"),
-    Page("drafts/<int:draft_id>/", writing.draft, "draft"),
+    Page("drafts/<int:draft_id>/", area.with_tiles(writing.draft), "draft"),
     Page("drafts/<int:draft_id>/keep/", keeping.keep, "keep"),
     Page("drafts/<int:draft_id>/readers/", keeping.who_reads, "readers"),
-    Page("drafts/<int:draft_id>/submit/", writing.submit, "submit"),
+    Page("drafts/<int:draft_id>/submit/", area.with_tiles(writing.submit), "submit"),
     Page("drafts/<int:draft_id>/take-up/", writing.take_up, "take-up"),
     Page("alert/<slug:slug>/next/", writing.derive, "next"),
     Page("drafts/<int:draft_id>/approve/", approving.approve, "approve"),
     Page("drafts/<int:draft_id>/return/", approving.send_back, "return"),
     Page("drafts/<int:draft_id>/pull-back/", approving.pull_back, "pull-back"),
+    Page("drafts/<int:draft_id>/discard/", approving.discard, "discard"),
     Page("drafts/<int:draft_id>/withdraw/", approving.withdraw, "withdraw"),
-    Page("drafts/<int:draft_id>/break-glass/", approving.break_glass, "break-glass"),
+    Page("drafts/<int:draft_id>/break-glass/", area.with_tiles(approving.break_glass), "break-glass"),
+    Page("districts/<slug:stamp>/", area.districts, "districts", kept=True),
     Page("alarm/", put_aside, "put-aside"),
     Page("record/", records.record, "record", gettext_lazy("Record"), place=4),
     Page("office/", office, "office", gettext_lazy("Office"), place=5),

@@ -12,14 +12,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .. import approval, drafting, ports, readers
-from ..content import Content, from_json
+from .. import approval, drafting, ports, readers, templating
+from ..content import Content
 from ..drafting import Fault
 from ..models import Alert, Area, AuditEntry, Draft, DraftState, ReleasePlan, Template
 from ..notice import level_of
 from ..people import NotAllowed, Refused, may
 from ..terms import MSG_TYPE, Kind, MsgType
-from . import approving
+from . import approving, gaps
 from .differences import Change, compare
 from .forms import DraftForm
 from .people import kept, officer
@@ -86,7 +86,7 @@ def _post(request: HttpRequest, found: Draft) -> HttpResponseBase:
         return write(request, found, form, status=422)
     content = form.content()
     if action == "template":
-        content = _from_template(request.POST.get("template", ""), content)
+        content = _from_template(found, request.POST.get("template", ""), content)
     try:
         return _save(request, found, form, content, action)
     except drafting.Overwritten as error:
@@ -124,20 +124,29 @@ def _submit(request: HttpRequest, draft_id: int, version: int) -> HttpResponseBa
     return redirect("admin:draft", draft_id)
 
 
-def _from_template(key: str, content: Content) -> Content:
-    """The words and levels of a template over what stands there; area, place and times stay."""
+def _from_template(found: Draft, key: str, content: Content) -> Content:
+    """The words and levels of a template over what stands there; area, place and times stay.
+
+    What follows upon a message keeps its kind of danger and is told what the event is called; a correction
+    keeps all its codes, since it corrects words.
+    """
     template = Template.objects.filter(key=key, active=True).first()
-    if template is None:
+    said = templating.wording(template) if template else None
+    if said is None:
         return content
-    ready = from_json(template.content_json)
+    events = {
+        f"event{'' if language == 'de' else f'_{language}'}": text.event for language, text in content.texts.items()
+    }
+    ready = said.content if found.base is None else gaps.fill(said.content, events)
+    levels = ready if found.kind != Kind.CORRECTION else content
     return replace(
         content,
         texts=ready.texts,
-        category=ready.category,
-        urgency=ready.urgency,
-        severity=ready.severity,
-        certainty=ready.certainty,
-        response=ready.response,
+        category=ready.category if found.base is None else content.category,
+        urgency=levels.urgency,
+        severity=levels.severity,
+        certainty=levels.certainty,
+        response=levels.response,
         contact=ready.contact or content.contact,
     )
 
@@ -161,13 +170,22 @@ class Link:
 
 
 def links(faults: list[Fault], form: DraftForm) -> list[Link]:
-    return [Link(fault.words, anchor(fault.field, form), fault.hard) for fault in faults]
+    return [Link(_words(fault), anchor(fault.field, form), fault.hard) for fault in faults]
+
+
+def _words(fault: Fault) -> str:
+    """A gap is called by the label of its field."""
+    if fault.code == "gap":
+        return _("{field} is not filled in yet.").format(field=gaps.label(fault.field.removeprefix("gap-")))
+    return fault.words
 
 
 def anchor(field: str, form: DraftForm) -> str:
     """The id of what mends a fault: the field, its group, or the part of the page it belongs to."""
     if field in {"area", "districts"} or field.startswith("area-"):
         return "where"
+    if field == "gap-place":
+        return "id_place"
     if field in {"expires", "next_by"}:
         return f"group-{field}"
     if field in form.fields:
@@ -210,7 +228,8 @@ def context(request: HttpRequest, found: Draft, form: DraftForm, faults: list[Fa
     content = found.content
     if faults is None:
         drill = found.plan == ReleasePlan.DRILL
-        faults = drafting.faults(content, kind=found.kind, now=timezone.now(), drill=drill)
+        before = found.base.content if found.base else None
+        faults = drafting.faults(content, kind=found.kind, now=timezone.now(), drill=drill, before=before)
     found_links = links(faults, form)
     return {
         "draft": found,
@@ -234,7 +253,11 @@ def last_saver(found: Draft) -> User | None:
 
 def _templates(found: Draft) -> list[Template]:
     cancels = MSG_TYPE[Kind(found.kind)] == MsgType.CANCEL
-    rows = Template.objects.filter(active=True)
+    rows = [
+        row
+        for row in Template.objects.filter(active=True)
+        if (said := templating.wording(row)) and (found.content.exercise or not said.content.exercise)
+    ]
     return [row for row in rows if (MSG_TYPE[Kind(row.kind)] == MsgType.CANCEL) is cancels]
 
 

@@ -59,9 +59,9 @@ class DraftState(models.TextChoices):
 
 # The state machine of a draft (DESIGN, rule 1). ``approval`` moves along it; ``drafting.save`` returns what it voids.
 MOVES: dict[str, set[str]] = {
-    DraftState.DRAFT: {DraftState.SUBMITTED},
+    DraftState.DRAFT: {DraftState.SUBMITTED, DraftState.WITHDRAWN},
     DraftState.SUBMITTED: {DraftState.RETURNED, DraftState.APPROVED, DraftState.LAPSED},
-    DraftState.RETURNED: {DraftState.SUBMITTED},
+    DraftState.RETURNED: {DraftState.SUBMITTED, DraftState.WITHDRAWN},
     DraftState.APPROVED: {DraftState.RELEASED, DraftState.WITHDRAWN, DraftState.LAPSED},
     DraftState.RELEASED: set(),
     DraftState.WITHDRAWN: set(),

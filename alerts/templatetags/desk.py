@@ -51,6 +51,7 @@ ACTIONS = {
     "returned": gettext_lazy("Returned"),
     "pulled-back": gettext_lazy("Taken back"),
     "withdrawn": gettext_lazy("Withdrawn"),
+    "discarded": gettext_lazy("Draft put away"),
     "approved": gettext_lazy("Approved"),
     "released": gettext_lazy("Released"),
     "lapsed": gettext_lazy("Lapsed"),

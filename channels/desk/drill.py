@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from alerts.desk.forms import WordForm, word_for
+from alerts.desk.confirming import WordForm, word_for
 from alerts.desk.people import officer
 from alerts.desk.site import Page, page, refused
 from alerts.desk.summary import title

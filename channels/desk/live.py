@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from alerts import ports
-from alerts.desk.forms import ReasonForm
+from alerts.desk.confirming import ReasonForm
 from alerts.desk.people import kept, officer
 from alerts.desk.site import page, refused
 from alerts.desk.summary import live_alert, title

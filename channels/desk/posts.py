@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
-from alerts.desk.forms import ReasonForm
+from alerts.desk.confirming import ReasonForm
 from alerts.desk.people import kept, officer
 from alerts.desk.site import page, refused
 from alerts.desk.summary import title

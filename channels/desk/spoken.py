@@ -187,19 +187,34 @@ def _joined(one: Preview, other: Preview) -> Preview:
 
 
 def _body(preview: Preview, draft: Draft) -> SafeString:
-    template = select_template([preview.template])
+    return _made(preview.words, preview.template, draft, preview.drawings, several=len(preview.ways) > 1)
+
+
+def body(words: Rendering, draft: Draft) -> SafeString:
+    """One rendering as its channel shows it, alone: what was recorded or sent, to be read again."""
+    return _made(words, _template(words, _channel(words.channel)), draft)
+
+
+def _made(
+    words: Rendering, template: str, draft: Draft, drawings: Sequence[Drawing] = (), *, several: bool = False
+) -> SafeString:
     context = {
-        "words": preview.words,
-        "fields": _shown(preview.words.fields),
+        "words": words,
+        "fields": _shown(words.fields),
         "draft": draft,
         "content": draft.content,
         "level": level_of(draft.content),
-        "drawings": preview.drawings,
-        "several": len(preview.ways) > 1,
+        "drawings": drawings,
+        "several": several,
         "msg_type": MSG_TYPE[Kind(draft.kind)],
         "city": public.city(),
     }
-    return SafeString(template.render(context))
+    return SafeString(select_template([template]).render(context))
+
+
+def everything(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every field of a rendering as name and text; lists as lines."""
+    return [(name, _text(value)) for name, value in fields.items() if value]
 
 
 def _shown(fields: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from alerts.content import Content
 from alerts.models import Area, Message, MessageArea
 from alerts.terms import SEVERITY_RANK, Severity, Status
 
+from .. import registry
 from ..models import Batch, Delivery, Recipient, Subscription, SubscriptionArea
-from . import sealing, topics
+from . import sealing, topics, ways
 
 LOUD = SEVERITY_RANK[Severity.SEVERE]
 """From this rank on, a message passes every topic filter."""
@@ -79,6 +80,37 @@ def would_reach(content: Content, way: str) -> int:
     areas = Area.objects.filter(code__in=[district.code for district in content.touched]).values_list("pk", flat=True)
     found = Subscription.objects.filter(_wanted(_around(areas), content.severity, content.category), way=way)
     return (found if content.status == Status.ACTUAL else found.filter(tests=True)).count()
+
+
+def audience(content: Content, alert: int) -> dict[str, int]:
+    """How many subscriptions of each way the next message of an alert, with this content, would go to.
+
+    The ways are those that a channel serves which would carry it. Four or five queries, however many subscribe.
+    """
+    earlier = Delivery.objects.filter(message__alert=alert, rehearsal=False, recipients__isnull=False)
+    before = dict(earlier.distinct().values_list("pk", "channel"))
+    highest = Message.objects.filter(alert=alert).values_list("highest", flat=True)
+    rank = max([content.rank, *(SEVERITY_RANK[Severity(word)] for word in highest)])
+    served = [way for way in ways.offered() if _carried(way, rank, set(before.values()))]
+    areas = Area.objects.filter(code__in=[district.code for district in content.touched]).values_list("pk", flat=True)
+    wanted = _wanted(_around(areas), content.severity, content.category)
+    if before:
+        wanted |= Q(pk__in=_got(list(before)).values("subscription"))
+    found = Subscription.objects.filter(wanted, way__in=served)
+    if content.status != Status.ACTUAL:
+        found = found.filter(tests=True)
+    counts = dict(found.values_list("way").annotate(count=Count("pk")))
+    return {way: counts.get(way, 0) for way in served}
+
+
+def _carried(way: str, rank: int, before: set[str]) -> bool:
+    """Whether the channel of a way takes a message of this rank, or carried an earlier one of the alert."""
+    found = ways.broadcaster(way)
+    if found is None:
+        return False
+    name = found[0]
+    least = registry.least(name)
+    return least is None or rank >= SEVERITY_RANK[least] or name in before
 
 
 def addresses(way: str, subscriptions: Iterable[int]) -> dict[int, str]:

@@ -12,12 +12,12 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
 
 from alerts import audit, guards
-from alerts.models import AuditEntry, Message, MessageArea, Rendering
+from alerts.models import AuditEntry, Message, MessageArea, Rendering, TemplateVersion
 from channels.models import Attempt
 from tests import city
 from tests.deploy.processes import python
 
-GUARDED = [Message, Rendering, AuditEntry, MessageArea, Attempt]
+GUARDED = [Message, Rendering, AuditEntry, MessageArea, Attempt, TemplateVersion]
 
 
 @pytest.mark.django_db

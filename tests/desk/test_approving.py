@@ -214,12 +214,13 @@ STEPS: dict[str, tuple[str, ...]] = {
     "return": ("approver",),
     "pull-back": ("author",),
     "withdraw": ("author", "approver"),
+    "discard": ("author",),
     "take-up": ("author",),
     "break-glass": ("approver",),
 }
 
 
-@pytest.mark.parametrize("role", ["author", "approver", "administrator", "none"])
+@pytest.mark.parametrize("role", ["author", "approver", "administrator", "observer", "drill leader", "none"])
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_is_refused_to_each_role_that_does_not_hold_it(
     page_of: Browser, anna: User, bert: User, role: str, step: str
@@ -249,7 +250,7 @@ def test_asking_by_get_changes_nothing(page_of: Browser, anna: User, bert: User,
 
 def _before(step: str, anna: User, bert: User, page_of: Browser) -> tuple[Draft, str, dict[str, Any]]:
     """A draft in the state that the step starts from, the step's address and what it posts."""
-    if step in {"save", "submit", "break-glass", "new"}:
+    if step in {"save", "submit", "break-glass", "new", "discard"}:
         draft = city.drafted(anna)
     elif step == "withdraw":
         draft = city.drafted(anna, status=Status.EXERCISE, plan=ReleasePlan.DRILL, facts_at=None)
@@ -276,3 +277,21 @@ def _before(step: str, anna: User, bert: User, page_of: Browser) -> tuple[Draft,
     address = {"new": "/desk/new/", "save": page(draft), "next": f"/desk/alert/{draft.alert.slug}/next/"}
     given = data.get(step, {})
     return draft, address.get(step, f"{page(draft)}{step}/"), given() if callable(given) else given
+
+
+class TestPuttingAway:
+    def test_it_waits_for_nobody_and_comes_back(self, page_of: Browser, anna: User) -> None:
+        client = page_of(anna)
+        draft = city.drafted(anna)
+        client.post(f"{page(draft)}discard/")
+        assert fresh(draft).state == "withdrawn"
+        assert "Bombenfund" not in client.get("/desk/").content.decode()
+        client.post(f"{page(draft)}take-up/")
+        copy = Draft.objects.latest("pk")
+        assert (copy.pk != draft.pk, copy.content.texts, copy.state) == (True, draft.content.texts, "draft")
+
+    def test_what_waits_for_approval_is_not_put_away(self, page_of: Browser, anna: User) -> None:
+        draft = city.submitted(anna)
+        body = page_of(anna).post(f"{page(draft)}discard/", follow=True).content.decode()
+        assert fresh(draft).state == "submitted"
+        assert "an dem geschrieben wird" in body

@@ -13,12 +13,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from alerts import alarms, approval, drafting
 from alerts.content import to_json
+from alerts.desk.factors.codes import make_backup
 from alerts.models import Draft, Message, ReleasePlan, Template
 from alerts.terms import Kind, Status
 from channels import jobs
 from tests import city, story
 from tests.desk.browsing import axe, chromium, log_in, sideways, window
 from tests.desk.conftest import PASSWORD, make_roles, with_roles
+from tests.desk.factoring import authenticator, code
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -83,8 +85,10 @@ def write_from_template(page: Page) -> None:
     expect(page.get_by_text("Eingereicht. Jetzt kann")).to_be_visible()
 
 
-def approve(page: Page, button: str, word: str = WORD) -> None:
+def approve(page: Page, button: str, word: str = WORD, code: str = "") -> None:
     page.get_by_label("Tippen Sie").fill(word)
+    if code:
+        page.get_by_label("Code").fill(code)
     page.get_by_role("button", name=button).click()
     expect(page.get_by_role("heading", name="Kanäle der Stadt")).to_be_visible()
 
@@ -102,10 +106,47 @@ def deliver(message: Message) -> None:
     fanout.open_if_live(message.pk)
 
 
-def test_the_story_is_played_by_two_officers(browser: Browser, address: str) -> None:
-    with window(browser) as author, window(browser) as approver:
-        log_in(author, address, "anna", PASSWORD)
-        log_in(approver, address, "bert", PASSWORD)
+def submit(page: Page) -> None:
+    page.get_by_role("button", name="Zur Freigabe einreichen").click()
+    expect(page.get_by_text("Eingereicht. Jetzt kann")).to_be_visible()
+
+
+def check(page: Page, address: str) -> None:
+    """From the approver's first screen to the draft that waits for him."""
+    page.goto(f"{address}/desk/")
+    page.get_by_role("link", name="Prüfen").click()
+
+
+def refused(page: Page, code: str, words: str) -> None:
+    """An approval that is not one: nothing goes out, and why is said."""
+    page.get_by_label("Tippen Sie").fill(WORD)
+    page.get_by_label("Code").fill(code)
+    page.get_by_role("button", name="Warnung jetzt aussenden").click()
+    expect(page.get_by_text(words)).to_be_visible()
+    assert not Message.objects.exists()
+
+
+def read_while_it_changes(author: Page, approver: Page, address: str, code: str) -> None:
+    """He approves what he read, or nothing: the author takes it back meanwhile and says more."""
+    check(approver, address)
+    expect(approver.get_by_text("seit der Entwurf zuletzt eingereicht war")).to_be_visible()
+    author.get_by_role("button", name="Zurückholen und weiterschreiben").click()
+    author.locator("#id_text-de-description").fill("Eine Bombe liegt dort. Die Polizei sperrt ab.")
+    submit(author)
+    refused(approver, code, "hat sich geändert, seit Sie")
+
+
+def test_the_story_is_played_by_two_officers_with_their_second_factors(
+    browser: Browser, address: str, settings: Any
+) -> None:
+    settings.SECOND_FACTOR = True
+    codes = iter(make_backup(officer("bert")))
+    factors = {name: authenticator(officer(name)) for name in ("anna", "bert")}
+    phone = {"width": 390, "height": 844}
+    with window(browser) as author, window(browser, viewport=phone) as approver:
+        log_in(author, address, "anna", PASSWORD, code(factors["anna"]))
+        spent = code(factors["bert"])
+        log_in(approver, address, "bert", PASSWORD, spent)
 
         write_from_template(author)
 
@@ -120,12 +161,12 @@ def test_the_story_is_played_by_two_officers(browser: Browser, address: str) -> 
         expect(author.get_by_text("Der Kontakt fehlt.")).to_be_visible()
         author.get_by_role("link", name="Weiterschreiben").click()
         author.get_by_label("Kontakt").fill("Bürgertelefon 115")
-        author.get_by_role("button", name="Zur Freigabe einreichen").click()
-        expect(author.get_by_text("Eingereicht. Jetzt kann")).to_be_visible()
+        submit(author)
 
-        approver.goto(f"{address}/desk/")
-        approver.get_by_role("link", name="Prüfen").click()
-        approve(approver, "Warnung jetzt aussenden")
+        read_while_it_changes(author, approver, address, next(codes))
+        # the code of his log-in is used up, another one counts
+        refused(approver, spent, "Dieser Code gilt nicht")
+        approve(approver, "Warnung jetzt aussenden", code=next(codes))
         expect(approver.get_by_text("Zustellungen werden gerade angelegt")).to_be_visible()
         deliver(Message.objects.get())
         # htmx brings what the workers did, with no hand on the page
@@ -136,23 +177,53 @@ def test_the_story_is_played_by_two_officers(browser: Browser, address: str) -> 
         author.get_by_role("button", name="Aktualisieren").click()
         author.get_by_label("Stufe").select_option("Extreme")
         author.locator("#id_text-de-headline").fill("Bombenfund: Verlassen Sie das Gebiet")
-        author.get_by_role("button", name="Zur Freigabe einreichen").click()
-        approver.goto(f"{address}/desk/")
-        approver.get_by_role("link", name="Prüfen").click()
+        submit(author)
+        check(approver, address)
         expect(approver.locator("ins").first).to_be_visible()
-        approve(approver, "Update jetzt aussenden")
+        approve(approver, "Update jetzt aussenden", code=next(codes))
         deliver(Message.objects.get(number=2))
 
         author.goto(f"{address}/desk/")
         author.get_by_role("button", name="Entwarnung geben").click()
-        author.get_by_role("button", name="Zur Freigabe einreichen").click()
-        approver.goto(f"{address}/desk/")
-        approver.get_by_role("link", name="Prüfen").click()
-        approve(approver, "Entwarnung jetzt aussenden")
+        submit(author)
+        check(approver, address)
+        approve(approver, "Entwarnung jetzt aussenden", code=next(codes))
         deliver(Message.objects.get(number=3))
         author.goto(f"{address}/desk/")
         expect(author.get_by_text("Zurzeit gilt in Leipzig keine Warnung.")).to_be_visible()
     assert [message.kind for message in Message.objects.order_by("number")] == ["warning", "update", "all-clear"]
+
+
+def test_a_false_alarm_and_an_exercise_each_on_pages_of_their_own(browser: Browser, address: str) -> None:
+    wrong = city.released(officer("anna"), officer("bert"))
+    with window(browser) as author, window(browser) as approver:
+        as_officer(author, address, "anna")
+        as_officer(approver, address, "bert")
+        # false alarm: one step away, its text prepared
+        author.get_by_role("button", name="Fehlalarm melden").click()
+        submit(author)
+        check(approver, address)
+        expect(approver.get_by_text("Fehlalarm: Bombenfund").first).to_be_visible()
+        approve(approver, "Fehlalarm jetzt melden")
+        # exercise: frame, word and button cannot be confused with the real thing
+        author.goto(f"{address}/desk/")
+        author.get_by_role("link", name="Neue Übung").click()
+        author.get_by_role("button", name="Bombenfund").click()
+        author.get_by_label("Ort", exact=True).fill(story.PLACE)
+        author.get_by_label("Mitte: Breite, Länge").fill(f"{city.LAT}, {city.LON}")
+        author.get_by_label("Radius in Metern").fill("600")
+        submit(author)
+        check(approver, address)
+        assert approver.evaluate("getComputedStyle(document.body).borderTopWidth") != "0px"
+        approver.get_by_label("Tippen Sie").fill(WORD)
+        approver.get_by_role("button", name="Übung jetzt starten").click()
+        expect(approver.get_by_text("Das ist nicht das Wort.")).to_be_visible()
+        approve(approver, "Übung jetzt starten", word="ÜBUNG")
+    assert [message.kind for message in Message.objects.filter(alert=wrong.alert).order_by("number")] == [
+        "warning",
+        "false-alarm",
+    ]
+    assert Message.objects.filter(status=Status.EXERCISE).count() == 1
 
 
 def test_the_main_path_by_keyboard_alone(browser: Browser, address: str) -> None:
@@ -251,10 +322,9 @@ def pages(address: str) -> dict[str, str]:
         "record": f"{desk}record/",
         "office": f"{desk}office/",
         "password": f"{desk}password_change/",
-        "officers": f"{desk}auth/user/",
-        "officer": f"{desk}auth/user/{anna.pk}/change/",
+        "help": f"{desk}help/",
+        "accounts": f"{desk}auth/user/",
         "districts": f"{desk}alerts/area/",
-        "template": f"{desk}alerts/template/{Template.objects.get().pk}/change/",
         "messages": f"{desk}alerts/message/",
         "nothing": f"{desk}drafts/{update.pk}/withdraw/",
     }
@@ -266,41 +336,35 @@ def everything(address: str) -> dict[str, str]:
     return pages(address)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(browser: Browser, address: str, everything: dict[str, str], scheme: Any) -> None:
-    found = {}
-    with window(browser, bypass_csp=True, color_scheme=scheme) as page:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_on_any_page_and_each_fits_its_window(
+    browser: Browser, address: str, everything: dict[str, str], scheme: Any, width: int
+) -> None:
+    found, wide = {}, {}
+    with window(browser, bypass_csp=True, color_scheme=scheme, viewport={"width": width, "height": 800}) as page:
         page.goto(f"{address}/desk/")
         found["log-in"] = axe(page)
         as_officer(page, address, "olga")
         for name, url in everything.items():
             page.goto(url)
             found[name] = axe(page)
+            wide[name] = sideways(page)
     assert {name: faults for name, faults in found.items() if faults} == {}
+    assert {name: by for name, by in wide.items() if by > 0} == {}
 
 
-@pytest.mark.parametrize("width", [1280, 390, 320])
-def test_pages_fit_their_window_and_break_no_policy(
-    browser: Browser, address: str, everything: dict[str, str], width: int
+def test_on_the_smallest_phone_pages_fit_break_no_policy_and_exercises_wear_their_frame(
+    browser: Browser, address: str, everything: dict[str, str]
 ) -> None:
     wide = {}
-    with window(browser, viewport={"width": width, "height": 800}) as page:
+    with window(browser, viewport={"width": 320, "height": 800}) as page:
         as_officer(page, address, "olga")
         for name, url in everything.items():
             page.goto(url)
             wide[name] = sideways(page)
-    assert {name: by for name, by in wide.items() if by > 0} == {}
-
-
-def test_exercise_pages_wear_the_frame_in_the_browser(
-    browser: Browser, address: str, everything: dict[str, str]
-) -> None:
-    with window(browser) as page:
-        as_officer(page, address, "olga")
-        for name, url in everything.items():
-            page.goto(url)
             framed = page.evaluate("getComputedStyle(document.body).borderTopWidth") != "0px"
             assert framed is ("exercise" in name), name
+    assert {name: by for name, by in wide.items() if by > 0} == {}
 
 
 def test_a_concurrent_edit_is_shown_to_both(browser: Browser, address: str) -> None:

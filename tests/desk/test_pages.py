@@ -12,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts import alarms, approval, audit, drafting
-from alerts.models import Alarm, Draft, Message
+from alerts.models import Alarm, Draft, Message, ReleasePlan
 from alerts.terms import Kind, Status
+from channels import fanout
+from channels.models import Delivery
 from tests import city
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +166,18 @@ def test_a_message_page_has_all_messages(page_of: Browser, anna: User, bert: Use
     assert "Gilt nicht mehr" in body
     assert Message.objects.count() == 2
     assert Draft.objects.count() == 2
+
+
+def test_the_first_screen_tells_what_the_last_drill_came_to(page_of: Browser, anna: User, bert: User) -> None:
+    client = page_of(anna)
+    assert "Noch keine Probe" in home(client)
+    draft = city.drafted(anna, status=Status.EXERCISE, plan=ReleasePlan.DRILL, facts_at=None)
+    draft = approval.submit(draft.pk, draft.version, anna)
+    approval.approve(draft.pk, draft.digest, bert)
+    message = approval.release(draft.pk)
+    first, second = fanout.plan(message.pk)
+    Delivery.objects.filter(pk=first.pk).update(state="done", done_at=message.sent + dt.timedelta(seconds=41))
+    Delivery.objects.filter(pk=second.pk).update(state="failed")
+    body = home(client)
+    assert "1 von 2 Kanälen fertig." in body
+    assert ", 41,0 s." in body

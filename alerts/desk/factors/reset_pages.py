@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ...people import NotAllowed, Refused, may
 from .. import people
-from ..forms import ReasonForm
+from ..confirming import ReasonForm
 from ..site import Panel, page, refused
 from . import resetting, stepup
 
