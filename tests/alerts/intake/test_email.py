@@ -131,6 +131,34 @@ def test_an_exercise_begins_as_one(anna: Officer) -> None:
     assert came.draft.alert.status == "Exercise"
 
 
+CAP = b"""<?xml version="1.0" encoding="UTF-8"?>
+<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>x.1</identifier><sender>dwd@example.org</sender>
+<sent>2026-03-01T12:00:00+01:00</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope>
+<info><language>de</language><category>Fire</category><event>Brand</event><urgency>Immediate</urgency>
+<severity>Extreme</severity><certainty>Observed</certainty><headline>Brand im Lager</headline>
+<description>Es brennt.</description><instruction>Fenster zu.</instruction>
+<area><areaDesc>Lager</areaDesc><circle>51.3348,12.3727 0.6</circle></area></info></alert>"""
+
+
+def test_an_attached_cap_document_begins_a_draft_and_lines_of_the_mail_complete_it(anna: Officer) -> None:
+    attached = ("alert.xml", "application/cap+xml", CAP)
+    came = come(anna.mail("EN:\nEvent: Fire\nHeadline: Fire in a store\nWhat to do: Close windows.", attach=attached))
+    assert came.draft is not None
+    content = came.draft.content
+    assert content.texts["de"].headline == "Brand im Lager"
+    assert content.texts["en"].headline == "Fire in a store"
+    assert content.circles[0].km == 0.6
+    assert not Message.objects.exists()
+
+
+def test_a_hostile_cap_document_is_refused_in_plain_words_and_makes_no_draft(anna: Officer) -> None:
+    bomb = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><alert>&x;</alert>'
+    came = come(anna.mail("Siehe Anhang.", attach=("alert.cap", "application/cap+xml", bomb)))
+    assert (came.state, came.draft) == ("refused", None)
+    assert came.reply != ""
+    assert "root:" not in came.reply
+
+
 def test_break_glass_is_not_possible_by_mail(gateway: None) -> None:
     chief = Officer(city.officer("chief", "write_draft", "approve_draft", "break_glass"))
     draft = submitted(chief)
