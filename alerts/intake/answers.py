@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import re
 import secrets
@@ -37,9 +36,23 @@ MOST_WRONG = 3
 LONGEST = 60_000
 LONGEST_SUBJECT = 150
 WRONG = "wrong-code"
-NO_WORDS = {"html", "picture", "card", "cards", "geometry", "polygons", "circles", "districts", "topic", "urgency"}
+NO_WORDS = {
+    "html",
+    "picture",
+    "card",
+    "circles",
+    "polygons",
+    "hit",
+    "districts",
+    "categories",
+    "status",
+    "topic",
+    "urgency",
+}
 """Fields of a rendering that are no words, or that say again in another form what stands beside them."""
 
+_CODE = re.compile(r"[a-z0-9_:/.#+-]*|\d{4}-\d\d-\d\dT.*")
+"""A value that is a key, an address or a time for machines."""
 _ENGLISH = re.compile(
     r"(?im)^\W*(?:re:\s*)*(?:approved?|approval|return(?:ed)?|reject|all[ -]?clear|update|event|area|severity|valid"
     r"|place|headline|template|what to do|next message|draft)\b"
@@ -181,24 +194,25 @@ def spoken(renderings: Sequence[Rendering]) -> Iterator[tuple[str, str]]:
 
 
 def words_of(fields: Mapping[str, Any]) -> str:
-    """What a resident reads of a rendering."""
-    if isinstance(fields.get("payload"), str):  # a push, as it is encrypted
-        try:
-            inner = json.loads(fields["payload"])
-        except ValueError:
-            inner = None
-        return words_of(inner) if isinstance(inner, Mapping) else str(fields["payload"])
+    """What a resident reads of a rendering: its text where it has one, else every value that is words."""
     if isinstance(fields.get("text"), str):
-        return "\n".join(str(fields[name]) for name in ("subject", "text", "link") if fields.get(name)).strip()
-    lines: list[str] = []
-    for name, value in fields.items():
-        if name in NO_WORDS:
-            continue
-        if isinstance(value, str) and (" " in value.strip() or name in {"headline", "title", "body", "event"}):
-            lines.append(value.strip())
-        elif isinstance(value, list | tuple):
-            lines += [item for item in value if isinstance(item, str) and " " in item]
-    return "\n".join(dict.fromkeys(lines))
+        lines = [str(fields[name]) for name in ("subject", "text") if fields.get(name)]
+    else:
+        lines = [line for name, value in fields.items() if name not in NO_WORDS for line in _words(value)]
+    text = "\n".join(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    link = fields.get("link") or fields.get("url")
+    return f"{text}\n{link}" if isinstance(link, str) and link and link not in text else text
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and not _CODE.fullmatch(value):
+        yield value
+    elif isinstance(value, Mapping):
+        yield words_of(value)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            named = isinstance(one, list | tuple) and len(one) == 2 and all(isinstance(part, str) for part in one)
+            yield from [": ".join(one)] if named else _words(one)
 
 
 def _previewed(draft: Draft) -> list[Rendering]:
