@@ -82,7 +82,8 @@ class Answer:
         if not to.email or lately.exclude(reply="").count() >= self.most:
             return {}
         subject = one_line(self.subject, LONGEST_SUBJECT)
-        return {"reply": f"{subject}\n\n{self.body[:LONGEST]}", "reply_to": to.email}
+        body = self.body[:LONGEST].replace("\0", "")  # PostgreSQL keeps none
+        return {"reply": f"{subject}\n\n{body}", "reply_to": to.email}
 
 
 def language(mail: Mail) -> str:

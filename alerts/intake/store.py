@@ -47,7 +47,7 @@ def keep(raw: bytes, received_at: dt.datetime, *, sender: str = "", once: bool =
     are the same mail, for ways on which a mail stays until we have it.
     """
     digest = hashlib.sha256(raw).hexdigest()
-    sender = sender.strip("<> ").lower()[:254]
+    sender = sender.replace("\0", "").strip("<> ").lower()[:254]
     if once:
         before = Intake.objects.filter(way=IntakeWay.MAIL, sender=sender, sha256=digest).first()
         if before is not None:
