@@ -27,7 +27,7 @@ def run() -> Tables:
     from alerts.intake.listener import Listener
     from alerts.management.commands import mail_gateway
     from tests import city
-    from tests.alerts.intake import mails
+    from tests.alerts.intake import senders as mails
     from tests.house import free_port
 
     proof.resolve = mails.dns

@@ -9,7 +9,7 @@ import pytest
 from alerts.intake import proof
 from tests import city
 
-from . import mails
+from . import senders as mails
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from alerts.models import Alarm, Alert, Draft, DraftState, Intake, Message, Part
 from alerts.terms import Kind
 from tests import city
 
-from . import mails
-from .mails import FORM, Officer, come
+from . import senders as mails
+from .senders import FORM, Officer, come
 
 pytestmark = pytest.mark.django_db
 

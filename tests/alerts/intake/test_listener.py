@@ -16,8 +16,8 @@ from alerts.intake.listener import Listener
 from alerts.models import Draft, Intake
 from tests.house import free_port
 
-from . import mails
-from .mails import FORM, Officer
+from . import senders as mails
+from .senders import FORM, Officer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SMALL = b"From: a@mail.example\r\nSubject: x\r\n\r\nHallo\r\n"

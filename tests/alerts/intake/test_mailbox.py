@@ -17,7 +17,7 @@ from alerts.models import Draft, Intake
 from tests.house import wait_for
 
 from .imapserver import Box, serving
-from .mails import FORM, Officer
+from .senders import FORM, Officer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SMALL = b"Return-Path: <a@mail.example>\r\nFrom: a@mail.example\r\nSubject: x\r\n\r\nHallo\r\n"

@@ -14,8 +14,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from alerts.intake import proof
 from tests import city
 
-from . import mails
-from .mails import Officer
+from . import senders as mails
+from .senders import Officer
 
 pytestmark = pytest.mark.django_db
 SENDER = "anna@city.example"

@@ -16,7 +16,7 @@ from alerts.intake import store
 from alerts.management.commands import mail_gateway
 from alerts.models import Draft, Intake
 
-from .mails import FORM, Officer
+from .senders import FORM, Officer
 
 pytestmark = pytest.mark.django_db
 
