@@ -473,13 +473,14 @@ PIECES = st.sampled_from(
 
 
 def test_a_bounded_fuzz_run_finds_nothing() -> None:
-    """Mails put together at random, for BELFRY_FUZZ_SECONDS (1 unless set) at most."""
+    """Mails put together at random, for BELFRY_FUZZ_SECONDS (1 unless set)."""
     until = time.monotonic() + float(os.environ.get("BELFRY_FUZZ_SECONDS", "1"))
 
     @given(st.lists(PIECES, max_size=40))
-    @settings(max_examples=100_000 if "BELFRY_FUZZ_SECONDS" in os.environ else 200, deadline=None, database=None)
+    @settings(max_examples=100, deadline=None, database=None)
     def run(pieces: list[str]) -> None:
-        if time.monotonic() < until:
-            _survives("".join(pieces).encode("utf-8", "surrogatepass"))
+        _survives("".join(pieces).encode("utf-8", "surrogatepass"))
 
     run()
+    while time.monotonic() < until:
+        run()
