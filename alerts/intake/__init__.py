@@ -1,0 +1,1 @@
+"""Ways to a draft besides the desk."""
