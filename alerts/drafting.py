@@ -17,7 +17,7 @@ from .content import Content, Text, from_json, to_json
 from .faults import LIMITS as LIMITS  # noqa: PLC0414  (others name it by this room)
 from .faults import Fault as Fault  # noqa: PLC0414
 from .faults import of_codes, of_times, of_words, written
-from .models import OPEN, Alert, Draft, DraftState, Message, Part, PartKind, ReleasePlan, Template, new_slug
+from .models import OPEN, Alert, AuditEntry, Draft, DraftState, Message, Part, PartKind, ReleasePlan, Template, new_slug
 from .notice import Notice, Rendering, notice
 from .people import NotAllowed, Refused, may
 from .terms import (
@@ -31,6 +31,9 @@ from .terms import (
     Urgency,
     ui_language,
 )
+
+OUTSIDE = "draft-from-outside"
+"""What the record calls a draft that no officer began."""
 
 
 class Overwritten(Refused):
@@ -120,6 +123,37 @@ def derive(message: Message, kind: str, by: User) -> Draft:
         _wrote(draft, by)
         audit.record(by, "draft-new", subject(draft), kind=kind, base=message.identifier)
     return draft
+
+
+def from_outside(
+    content: Content, origin: str, base: Message | None = None, *, kind: str = "", alert: Alert | None = None
+) -> Draft:
+    """A draft that somebody else's words begin, without a part of any officer: any author may submit it.
+
+    ``origin`` tells officers in one line where the words come from. With ``base`` it is the next message of that
+    alert (an update unless ``kind`` says otherwise); ``alert`` is one whose first warning is still being written.
+    Raises Refused where ``base`` is no longer the latest message.
+    """
+    kind = kind or (Kind.UPDATE if base else Kind.WARNING)
+    with transaction.atomic():
+        if base is not None:
+            alert = Alert.objects.select_related("latest").get(pk=base.alert_id)
+            if alert.latest is None or alert.latest.pk != base.pk:
+                raise Refused(_("There is a newer message of this alert. Go on from that one."))
+        elif alert is None:
+            slug = new_slug(5 if content.status == Status.ACTUAL else 20)
+            alert = Alert.objects.create(status=content.status, slug=slug)
+        content = replace(content, status=alert.status, touched=areas.touched(content))
+        draft = Draft.objects.create(alert=alert, kind=kind, base=base, content_json=to_json(content))
+        data = {"base": base.identifier} if base else {}
+        audit.record(None, OUTSIDE, subject(draft), kind=kind, status=alert.status, source=origin, **data)
+    return draft
+
+
+def origin(draft: Draft) -> str:
+    """Where the words of a draft come from, in one line; "" for one that an officer began."""
+    lines = AuditEntry.objects.filter(subject=subject(draft), action=OUTSIDE)
+    return next((str(line.data.get("source", "")) for line in lines), "")
 
 
 def follow_up(content: Content, kind: str) -> Content:

@@ -173,6 +173,10 @@ WEBSUB_HUB = env.str("BELFRY_WEBSUB_HUB", "")
 SMS_COUNTRIES: list[str] = env.list("BELFRY_SMS_COUNTRIES", ["DE"])
 SUBSCRIBE_LIMITS: dict[str, str] = dict(env.json("BELFRY_SUBSCRIBE_LIMITS", {}) or {})
 
+# Partners that hand in CAP documents; certificates whose signatures are trusted lie there as .pem files
+CAP_TRUSTED_DIR = KEYS_DIR / "trusted"
+CAP_PER_MINUTE = env.int("BELFRY_CAP_PER_MINUTE", 60)
+
 # Engine
 LEASE_SECONDS = env.int("BELFRY_LEASE_SECONDS", 60)
 SWEEP_SECONDS = env.float("BELFRY_SWEEP_SECONDS", 1.0)

@@ -11,5 +11,6 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("s/reached/", include([path("<slug:slug>/", reach.reached, name="reached")])),
     path("s/", include("channels.subscriptions.urls")),
+    path("intake/", include("alerts.intake.urls")),
     path("desk/", admin.site.urls),
 ]

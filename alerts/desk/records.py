@@ -34,7 +34,9 @@ MESSAGE = re.compile(r"message (\d{1,18})")
 IDENTIFIER = re.compile(r"(?:break-glass|due|overdue) (\S+)")
 LABELS = {
     "alone": gettext_lazy("without a second officer"),
+    "areas": gettext_lazy("districts"),
     "base": gettext_lazy("goes on from"),
+    "categories": gettext_lazy("kinds of danger"),
     "changed": gettext_lazy("changed"),
     "channel": gettext_lazy("channel"),
     "count": gettext_lazy("count"),
@@ -48,6 +50,7 @@ LABELS = {
     "message": gettext_lazy("message"),
     "new": gettext_lazy("new"),
     "on": gettext_lazy("on"),
+    "partner": gettext_lazy("partner"),
     "reason": gettext_lazy("reason"),
     "retired": gettext_lazy("out of use"),
     "roles": gettext_lazy("roles"),
@@ -55,8 +58,10 @@ LABELS = {
     "same": gettext_lazy("unchanged"),
     "sent": gettext_lazy("sent"),
     "source": gettext_lazy("taken from"),
+    "statuses": gettext_lazy("what is taken"),
     "status": gettext_lazy("status"),
     "text": gettext_lazy("text"),
+    "token": gettext_lazy("token"),
     "version": gettext_lazy("version"),
     "voids": gettext_lazy("voids the submission"),
     "what": gettext_lazy("what"),

@@ -20,7 +20,7 @@ from .. import alarms, roles
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
 from ..terms import MsgType, Status
-from . import approving, area, choosing, keeping, records, templates, writing
+from . import approving, area, choosing, keeping, partners, records, templates, writing
 from . import help as helping
 from .factors import reset_pages
 from .factors.urls import PAGES as FACTORS
@@ -93,7 +93,8 @@ def waiting(request: HttpRequest) -> Waiting:
     for draft in open_drafts:
         if draft.state == DraftState.SUBMITTED and approver and draft.pk not in mine:
             to_approve.append(draft)
-        elif draft.pk in mine and writer:
+        # what came from outside waits for any author
+        elif writer and (draft.pk in mine or not draft.parts.all()):
             own.append(draft)
         else:
             others.append(draft)
@@ -180,4 +181,5 @@ PAGES = [
     *templates.PAGES,
     *FACTORS,
     *officers.PAGES,
+    *partners.PAGES,
 ]

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alerts import notice, readers
+from alerts import drafting, notice, readers
 from alerts.content import Content
 from alerts.desk import differences, people, summary
 from alerts.desk.site import desk
@@ -42,6 +42,10 @@ ACTIONS = {
     "draft-new": gettext_lazy("Draft begun"),
     "draft-saved": gettext_lazy("Draft saved"),
     "draft-kept": gettext_lazy("Draft saved by itself"),
+    "draft-from-outside": gettext_lazy("Draft from outside"),
+    "partner-changed": gettext_lazy("Partner changed"),
+    "partner-token": gettext_lazy("Token given to a partner"),
+    "partner-token-ended": gettext_lazy("Token of a partner ended"),
     "draft-taken-up": gettext_lazy("Draft taken up again"),
     "submitted": gettext_lazy("Submitted"),
     "returned": gettext_lazy("Returned"),
@@ -136,6 +140,12 @@ def writes_now(reader: Reader) -> bool:
 @register.filter
 def kind_word(kind: str) -> str:
     return str(Kind(kind).label)
+
+
+@register.filter
+def origin(draft: Draft) -> str:
+    """Where the words of a draft come from that no officer began."""
+    return drafting.origin(draft)
 
 
 @register.filter

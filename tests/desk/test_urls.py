@@ -17,6 +17,7 @@ PUBLIC |= {f"s/{name}/" for name in ("start", "link", "leave", "push", "push/cha
 PUBLIC |= {f"s/{name}/x/" for name in ("confirm", "yes", "leave", "manage", "test", "hooks")} | {"s/1"}
 PUBLIC |= {"s/reached/bcdfg/"}
 PUBLIC |= {"desk/invitation/", "desk/invitation/1/x/"}
+PUBLIC |= {"intake/cap", "intake/openapi.json"}
 FILLED = {
     "int": "1",
     "slug": "bcdfg",
