@@ -99,10 +99,10 @@ class _Filling:
             understood[name] = word
         self.content = replace(self.content, **understood)
         if value := self.form.fields.get("category"):
-            found = [values.word("category", value)[0]]
-            if not found[0]:
-                pieces = [piece for piece in re.split(r"[,;/]|\s(?:und|and)\s", value) if fold(piece)]
-                found = [values.word("category", piece)[0] for piece in pieces]
+            pieces = [piece for piece in value.split(";") if fold(piece)]
+            if len(pieces) == 1 and not values.word("category", value)[0]:
+                pieces = [piece for piece in re.split(r"[,/]|\s(?:und|and)\s", value) if fold(piece)]
+            found = [values.word("category", piece)[0] for piece in pieces]
             if all(found):
                 self.content = replace(self.content, category=tuple(dict.fromkeys(found)))
             else:

@@ -123,11 +123,11 @@ def _block(name: str) -> str:
 
 
 def _key(name: str) -> str:
-    """The field of a name, one letter mistyped or wrongly corrected."""
+    """The field of a name, one letter of it mistyped or wrongly corrected; short ones would soon be others."""
     folded = fold(name)
-    if folded in FIELD_BY_NAME or len(folded) < 5:
+    if folded in FIELD_BY_NAME or len(folded) < 6:
         return FIELD_BY_NAME.get(folded, "")
-    near = difflib.get_close_matches(folded, FIELD_BY_NAME, n=1, cutoff=0.87)
+    near = difflib.get_close_matches(folded, FIELD_BY_NAME, n=1, cutoff=0.85)
     return FIELD_BY_NAME[near[0]] if near else ""
 
 
@@ -239,6 +239,7 @@ class _Reader:
             listed = bool(_LIST.match(text))
             name = self.waits
             self._value(name, value, text)
+            self.listing = name == "area"
             if name != "area" or not (listed or _GOES_ON.search(value)):
                 self.waits = ""
             return

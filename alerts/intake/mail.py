@@ -126,6 +126,8 @@ def _sender(values: Sequence[str]) -> str:
         return ""
     if len(found) != 1 or len(loose) != 1 or loose[0][1].lower() != found[0].lower():
         return ""
+    if "(" in value and strict.defects:  # a comment that never ends
+        return ""
     address = found[0].lower()
     return address if len(address) <= 254 and _ADDRESS.fullmatch(address) else ""
 

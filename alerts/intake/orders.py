@@ -69,10 +69,10 @@ _TYPED = rf"{_DIGITS}|[a-z0-9]{{4}}(?:[ -]?[a-z0-9]{{4}}){{1,2}}"
 _NAME = r"(?<!zip )(?<!post )(?<!area )(?:(?:einmal|sicherheits|backup|one-time|security)[ -]?)?code|otp|totp|2fa"
 _NAMED = re.compile(rf"(?<![\w-])(?:{_NAME})\s*[:=]\s*(?P<code>{_TYPED})(?![\w-])[.,;]?", re.IGNORECASE)
 _LINE = re.compile(
-    rf"[^\w\n]*(?:{_NAME})\b(?:\s*[:=.]\s*(?P<code>{_TYPED})|\s+(?P<plain>{_DIGITS}|{_LETTERS}))\W*", re.IGNORECASE
+    rf"[^\w\n]*(?:{_NAME})\b(?:\s*[:=.][\s*_]*(?P<code>{_TYPED})|\s+(?P<plain>{_DIGITS}|{_LETTERS}))\W*", re.IGNORECASE
 )
 _ALONE = re.compile(rf"\s*(?P<code>{_DIGITS}|{_LETTERS})\s*", re.IGNORECASE)
-_AT_END = re.compile(rf"(?:^|[\s,;:(])(?P<code>{_DIGITS}|{_LETTERS})[\s.)]*$", re.IGNORECASE)
+_AT_END = re.compile(rf"(?:^|[\s,;:(])(?:(?:{_NAME})\s*)?(?P<code>{_DIGITS}|{_LETTERS})[\s.)*]*$", re.IGNORECASE)
 _ENDS_SUBJECT = re.compile(rf"(?:^|[\s,;:(])(?P<code>\d{{6}}|{_LETTERS})[\s.)]*$", re.IGNORECASE)
 _IN_SUBJECT = re.compile(r"(?<![\w.,/:-])(?P<code>\d{6})(?![\w/:-]|[.,]\d)")
 
@@ -143,7 +143,7 @@ def _read(line: str, *, coded: bool) -> Order | None:
             draft, rest = None, draft
         if not coded and (at_end := _AT_END.search(rest)):
             code, rest = _spelled(at_end["code"]), rest[: at_end.start()]
-        rest = rest.strip(" \t:,.;-")
+        rest = rest.strip(" \t:,.;*_-")
         if verb is Verb.DRAFT and (draft is None or rest):
             return None
         if draft is None and rest and verb not in ALWAYS:

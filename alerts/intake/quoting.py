@@ -158,7 +158,9 @@ def _by_library(lines: list[str]) -> int:
     if first.headers or not first.content:
         return len(lines)
     kept = first.content.count("\n") + 1
-    return kept if kept < len(asked) else len(lines)
+    head = next((line for line in asked[kept:] if line), "")
+    # it takes "Am Montag schrieb die Polizei:" for one too: the head of a quotation has a date, or is a header
+    return kept if re.search(r"\d", head) or re.match(r"\W*[^\W\d][\w -]{0,25}\s?:\s*\S", head) else len(lines)
 
 
 def _forwarded(lines: list[str]) -> str:

@@ -38,7 +38,7 @@ def find(words: str, *, all_clear: bool = False) -> tuple[Template | None, list[
         found = found or [row for spelling, each in known.items() for row in each if folded and test(spelling, folded)]
     guessed = not found
     found = found or [row for spelling in nearest(folded, known) for row in known[spelling]]
-    found = list({row.pk: row for row in found}.values())
+    found = [row for row in rows if row in found]
     if len(found) == 1:
         words_ = _("“{words}” was read as {name}. Check it.")
         return found[0], [words_.format(words=words[:80], name=_name(found[0]))] if guessed else []

@@ -13,6 +13,8 @@ from ..content import Content, Text
 from ..terms import Category, Certainty, Severity, Urgency, ui_language
 from . import vocabulary
 
+_GERMAN = (("Stunde", "Stunden"), ("Minute", "Minuten"))
+
 
 def show(content: Content, language: str = "de") -> str:
     """The form, its names in German or English (``language``). ``form.parse`` and ``form.content`` read the same."""
@@ -61,5 +63,6 @@ def _time(minutes: int | None, until: dt.datetime | None, language: str) -> str:
     if not minutes:
         return f"{timezone.localtime(until):%Y-%m-%d %H:%M}" if until else ""
     hours, rest = divmod(minutes, 60)
-    words = ("hours", "minutes") if language == "en" else ("Stunden", "Minuten")
-    return " ".join(f"{count} {word}" for count, word in zip((hours, rest), words, strict=True) if count)
+    units = (("hour", "hours"), ("minute", "minutes")) if language == "en" else _GERMAN
+    counted = zip((hours, rest), units, strict=True)
+    return " ".join(f"{count} {unit[count != 1]}" for count, unit in counted if count)

@@ -6,11 +6,15 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
+from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from ..content import Circle, District
 from ..coordinates import parse_point, parse_radius
+from ..terms import Category, Certainty, Severity, Urgency
 from . import vocabulary
 from .letters import fold, spellings
 
@@ -20,10 +24,7 @@ _WORDS = {
     "certainty": vocabulary.CERTAINTIES,
     "category": vocabulary.CATEGORIES,
 }
-_INDEX = {
-    name: vocabulary.index({key: (str(key), *words) for key, words in choices.items()})
-    for name, choices in _WORDS.items()
-}
+_LABELS = {"severity": Severity, "urgency": Urgency, "certainty": Certainty, "category": Category}
 _LIKE = 0.84
 """From here on (0 to 1) a mistyped word is taken for one that is known."""
 _APART = 0.06
@@ -32,13 +33,24 @@ _APART = 0.06
 
 def word(name: str, value: str) -> tuple[str, str]:
     """CAP's word for what was typed, and how that word is spelled where it was guessed; empty where unknown."""
-    known = _INDEX[name]
+    known = _known(name)
     folded = fold(value)
     for tried in (folded, re.sub(r"(?:gefahr|danger|e[rs]?)$", "", folded)):
         if tried in known:
             return known[tried], ""
     near = nearest(folded, known)
     return (known[near[0]], near[0]) if len(near) == 1 else ("", "")
+
+
+@cache
+def _known(name: str) -> dict[str, str]:
+    """All that may be typed for CAP's words: these themselves, what the desk calls them, and officers' own words."""
+    found = vocabulary.index({key: (str(key), *words) for key, words in _WORDS[name].items()})
+    for language, _label in settings.LANGUAGES:
+        with override(language):
+            labels = {str(key): [str(label)] for key, label in _LABELS[name].choices}
+            found |= vocabulary.index(labels)
+    return found
 
 
 def nearest(folded: str, known: Iterable[str]) -> list[str]:
