@@ -88,6 +88,9 @@ ACTIONS = {
     "record-verified": gettext_lazy("Record checked"),
     "templates-loaded": gettext_lazy("Templates loaded"),
     "template-changed": gettext_lazy("Template changed"),
+    "intake-taken": gettext_lazy("Mail of an officer taken"),
+    "intake-refused": gettext_lazy("Mail of an officer refused"),
+    "intake-again": gettext_lazy("Mail read once more"),
     "held": gettext_lazy("Held after a restore"),
     "resumed": gettext_lazy("Resumed after a restore"),
 }
