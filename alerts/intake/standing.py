@@ -24,7 +24,10 @@ MOST = 20
 
 
 def answer(mail: Mail, by: User, draft: Draft | None) -> Answer:
-    """Of everything, or of one draft and its alert."""
+    """Of everything, or of one draft and its alert; one that waits in full, so that whoever approves it has read it."""
+    if draft is not None and draft.state == DraftState.SUBMITTED:
+        language = answers.language(mail)
+        return answers.of_draft(draft, done=_("waits for approval"), missing=[], told=[], language=language)
     now = timezone.now()
     alerts = Alert.objects.filter(latest__isnull=False).select_related("latest").order_by("-pk")
     drafts = Draft.objects.select_related("alert").order_by("-pk")
@@ -62,7 +65,7 @@ def _open(drafts: object, by: User) -> list[str]:
         lines.append(f"* {draft.pk}: {_title(draft.content, draft.alert.status)}, {drafting.label(draft)}")
         waits = draft.state == DraftState.SUBMITTED and approver
         if waits and not Part.objects.filter(draft=draft, officer=by).exists():
-            lines.append("  " + _("to approve: {order} CODE").format(order=answers.order_to_approve(draft)))
+            lines.append("  " + _("to read and approve it: STATUS {number}").format(number=draft.pk))
     return lines
 
 

@@ -116,12 +116,18 @@ def test_an_update_that_says_nothing_new_is_kept_and_not_submitted(anna: Officer
     assert came.draft.state == DraftState.DRAFT
 
 
-def test_status_tells_live_alerts_and_what_waits_with_the_line_to_approve(anna: Officer, bert: Officer) -> None:
+def test_status_tells_live_alerts_and_what_waits_and_only_its_whole_text_the_line_to_approve(
+    anna: Officer, bert: Officer
+) -> None:
     first = submitted(anna)
     come(bert.mail(order(first)))
     second = submitted(anna)
     came = come(bert.mail("STATUS"))
     assert "Bombenfund: Verlassen Sie das Gebiet" in came.reply
+    assert f"STATUS {second.pk}" in came.reply
+    assert order(second) not in came.reply, "nobody approves what he has not read"
+    came = come(bert.mail(f"STATUS {second.pk}"))
+    assert second.content.texts["en"].headline in came.reply
     assert order(second) in came.reply
 
 
