@@ -28,7 +28,7 @@ from alerts.notice import Notice, Rendering
 from alerts.terms import Kind, MsgType, Severity
 from channels.city.email import Email
 from channels.city.email.quoted import PLACE, quoted
-from channels.templatetags import previews as previews
+from channels.templatetags import previews
 from tests.channels.broadcasting import SLOTS
 from tests.channels.contract import CITY, CONTENT, HOSTILE, notices
 from tests.channels.mailservers import parsed, scripted
