@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from . import tiles as tile_server
+from .intake.where import parse
 from .ports import BINDINGS
 from .signature import Signer, SigningFailed
 
@@ -104,6 +106,50 @@ def city(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckM
             )
         )
     return found
+
+
+@register()
+def mail_gateway(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E009–E012: where mails come in, and whom to believe about them."""
+    found: list[CheckMessage] = []
+    listen = urlsplit(settings.INTAKE_LISTEN)
+    if settings.INTAKE_LISTEN and not (listen.scheme in {"smtp", "lmtp"} and listen.hostname and _port(listen)):
+        found.append(
+            Error(
+                f"BELFRY_INTAKE_LISTEN is {settings.INTAKE_LISTEN!r}: no place to listen at.",
+                hint="Set it to lmtp://127.0.0.1:8024 or smtp://127.0.0.1:8025.",
+                id="alerts.E009",
+            )
+        )
+    if settings.INTAKE_IMAP:
+        try:
+            parse(settings.INTAKE_IMAP)
+        except ValueError as error:
+            hint = "Set it to imaps://USER@HOST/INBOX, the password in BELFRY_INTAKE_IMAP_PASSWORD."
+            found.append(Error(f"BELFRY_INTAKE_IMAP: {error}.", hint=hint, id="alerts.E010"))
+    wide = False
+    for network in settings.INTAKE_PEERS:
+        try:
+            wide |= ip_network(network, strict=False).prefixlen == 0
+        except ValueError:
+            hint = "Set it to networks such as 127.0.0.0/8,10.1.2.3/32."
+            found.append(Error(f"BELFRY_INTAKE_PEERS: {network!r} is no network.", hint=hint, id="alerts.E011"))
+    if wide and settings.INTAKE_RELAY and settings.INTAKE_LISTEN:
+        found.append(
+            Error(
+                "BELFRY_INTAKE_RELAY is believed, but anybody may hand in mail that claims to come from it.",
+                hint="Name the relay's own network in BELFRY_INTAKE_PEERS.",
+                id="alerts.E012",
+            )
+        )
+    return found
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        return None
 
 
 @register()

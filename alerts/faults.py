@@ -72,18 +72,21 @@ def of_words(content: Content) -> Iterator[Fault]:
             ):
                 if not getattr(text, field).strip():
                     yield Fault(f"text-{language}-{field}", f"no-{field}", words.format(language=name))
-        if any(GAP.search(getattr(text, field)) for field in LIMITS):
-            yield Fault(
-                f"text-{language}-headline",
-                "gap",
-                _("{language}: a gap of the template is not filled in yet.").format(language=name),
-            )
         for field, limit in LIMITS.items():
             yield from of_text(f"text-{language}-{field}", name, getattr(text, field), limit)
+    for gap in gaps_in(content):
+        words = _("The gap “{name}” of the template is not filled in yet.").format(name=gap)
+        yield Fault(f"gap-{gap}", "gap", words)
     for field, limit in OTHER_LIMITS.items():
         yield from of_text(field, "", getattr(content, field), limit)
     if content.web and not re.fullmatch(r"https?://[^\s\\/]+(?:/[^\s\\]*)?", content.web):
         yield Fault("web", "web", _("The link must begin with https://."))
+
+
+def gaps_in(content: Content) -> list[str]:
+    """Names of the template's gaps that are still open, each once."""
+    texts = [getattr(text, field) for text in content.texts.values() for field in LIMITS]
+    return list(dict.fromkeys(gap[1:-1] for words in texts for gap in GAP.findall(words)))
 
 
 def of_text(field: str, name: str, value: str, limit: int) -> Iterator[Fault]:

@@ -22,6 +22,8 @@ BINDINGS = {
     "ALERTS_PICTURES": "Pictures",
     "ALERTS_PROGRESS": "Progress",
     "ALERTS_NOTIFY": "Notify",
+    "ALERTS_MAIL": "Mail",
+    "ALERTS_BOUNCE": "Bounce",
     "ALERTS_TEXT": "Text",
     "ALERTS_CALL": "Call",
     "ALERTS_REACHED": "Reached",
@@ -99,6 +101,22 @@ class Reached(Protocol):
     def __call__(self, content: Content, alert: int) -> dict[str, int]: ...
 
 
+class Mail(Protocol):
+    """Mail an answer to one officer now, with an empty return path where the mail server is ours to ask.
+
+    ``key`` makes its Message-ID, the same at a second try; ``answers`` is the Message-ID that it answers.
+    Raises OSError on failure, so that it is tried again.
+    """
+
+    def __call__(self, to: str, subject: str, body: str, *, key: str, answers: str = "") -> None: ...
+
+
+class Bounce(Protocol):
+    """Give a mail that came back to the channel that sent it; whether it was one of its own."""
+
+    def __call__(self, raw: bytes) -> bool: ...
+
+
 class CannotCompose(Exception):
     """A channel can't say this; ``str()`` tells the officer which one and why, in plain words."""
 
@@ -141,3 +159,13 @@ def call(way: str, officers: Sequence[int], words: Words) -> Generator[tuple[int
 def reached(content: Content, alert: int) -> dict[str, int]:
     port: Reached = import_string(settings.ALERTS_REACHED)
     return port(content, alert)
+
+
+def mail(to: str, subject: str, body: str, *, key: str, answers: str = "") -> None:
+    port: Mail = import_string(settings.ALERTS_MAIL)
+    port(to, subject, body, key=key, answers=answers)
+
+
+def bounce(raw: bytes) -> bool:
+    port: Bounce = import_string(settings.ALERTS_BOUNCE)
+    return port(raw)

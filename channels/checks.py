@@ -21,7 +21,7 @@ SITE = ("website", "feeds")
 
 @register()
 def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
-    """channels.E001–E009: channels.toml is read, every entry makes an adapter, page and feeds are there."""
+    """channels.E001–E010: channels.toml is read, every entry makes an adapter, page and feeds are there."""
     if settings.CHANNELS_ERROR:
         return [
             Error(
@@ -57,7 +57,18 @@ def channels(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[Ch
         )
         for wrong in limits.wrong(settings.SUBSCRIBE_LIMITS)
     ]
-    return found + list(_push_key())
+    return found + list(_push_key()) + list(_regional_key())
+
+
+def _regional_key() -> Iterator[CheckMessage]:
+    """channels.E010: the regional key by which NINA's clients find the city is one."""
+    if settings.ARS and not (settings.ARS.isascii() and settings.ARS.isdigit() and len(settings.ARS) == 12):
+        yield Error(
+            "BELFRY_ARS is no regional key (ARS): those have 12 digits.",
+            hint="Write the city's own, like 147130000000 for Leipzig; or leave it empty, and nothing is written "
+            "for NINA's clients.",
+            id="channels.E010",
+        )
 
 
 def _push_key() -> Iterator[CheckMessage]:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.smtp import EmailBackend
 from django.core.validators import validate_email
 from django.db.models import QuerySet
 from django.utils.translation import get_language, override
@@ -219,6 +220,37 @@ def _number(typed: str) -> str:
     if not phonenumbers.is_valid_number(number):
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def answer(to: str, subject: str, body: str, *, key: str, answers: str = "") -> None:
+    """Mail an answer to what an officer wrote to the gateway (``alerts.ports.Mail``).
+
+    It says that a machine wrote it and, over SMTP, has an empty return path: two machines that answer each
+    other would never stop (RFC 3834).
+    """
+    if not _is_address(to):
+        log.error("an officer's address is none: he gets no answer")
+        return
+    host = settings.INTAKE_ADDRESS.rpartition("@")[2]
+    headers = {
+        "Message-ID": f"<{key}@{host}>",
+        "Auto-Submitted": "auto-replied",
+        "X-Auto-Response-Suppress": "All",
+    }
+    if answers:
+        headers |= {"In-Reply-To": answers, "References": answers}
+    mail = EmailMessage(subject, body, from_email=settings.INTAKE_ADDRESS, to=[to], headers=headers)
+    connection = get_connection()
+    if not isinstance(connection, EmailBackend):
+        connection.send_messages([mail])
+        return
+    connection.open()
+    try:
+        if connection.connection is not None:
+            raw = mail.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+            connection.connection.sendmail("", [to], raw)
+    finally:
+        connection.close()
 
 
 def _is_address(address: str) -> bool:

@@ -59,6 +59,7 @@ def shared() -> dict[str, Any]:
         "privacy_url": settings.PRIVACY_URL,
         "accessibility_url": settings.ACCESSIBILITY_URL,
         "websub_hub": settings.WEBSUB_HUB,
+        "ars": settings.ARS,
         "data_dir": str(settings.DATA),
         "mail_from": settings.DEFAULT_FROM_EMAIL,
         "mail_url": settings.EMAIL_CONFIG,
@@ -171,7 +172,7 @@ def pictures() -> set[str]:
 
 
 def _forget(*, setting: str, **_kwargs: Any) -> None:
-    if setting in {"CHANNELS", "PUBLIC_DIR", "ADDRESS", "CONTENT_LANGUAGES", "KEYS_DIR", "WEBSUB_HUB", "CITY"}:
+    if setting in {"CHANNELS", "PUBLIC_DIR", "ADDRESS", "CONTENT_LANGUAGES", "KEYS_DIR", "WEBSUB_HUB", "CITY", "ARS"}:
         channel.cache_clear()
 
 

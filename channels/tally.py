@@ -30,7 +30,7 @@ class Counts:
     failed: int = 0
     unclear: int = 0
     reasons: tuple[tuple[str, int], ...] = ()
-    unsure: frozenset[str] = frozenset()
+    unsure: tuple[str, ...] = ()
 
     @property
     def handled(self) -> int:
@@ -83,7 +83,7 @@ def counts(deliveries: Sequence[int]) -> dict[int, Counts]:
             failed=by_state.get(Recipient.State.FAILED, 0),
             unclear=by_state.get(Recipient.State.UNCLEAR, 0),
             reasons=tuple(frequent[:MOST_REASONS]),
-            unsure=frozenset(unsure.get(pk, ())),
+            unsure=tuple(sorted(unsure.get(pk, ()))),
         )
     return found
 

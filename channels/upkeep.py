@@ -20,6 +20,7 @@ from django.utils.translation import override
 from redis.exceptions import RedisError
 
 from alerts import alarms, audit, calls, drills, ports, schedule, watch
+from alerts.intake import email as intake
 from alerts.intake.sources import escalating
 from alerts.intake.sources.following import Followers
 
@@ -43,6 +44,7 @@ class Upkeep:
     redis_gone: float | None = None
     minute: float = 0.0
     mails: threading.Thread | None = None
+    intakes: threading.Thread | None = None
     calls: dict[str, threading.Thread] = field(default_factory=dict)
     followers: Followers = field(default_factory=Followers)
 
@@ -74,18 +76,26 @@ class Upkeep:
             yield "unconfirmed sign-ups", forget_unconfirmed
             yield "pushes made ahead", look_for_unprepared
             yield "reach", daily.look
+            yield "old mails that came in", intake.tidy
         for way in calls.WAYS:
             yield f"calls by {way}", partial(self.send_calls, way)
         yield "unheard calls", calls.look
         yield "sources", self.followers.look
         yield "incoming warnings", escalating.look
         yield "mails", self.send_mails
+        yield "mails that came in", self.take_mails
 
     def send_mails(self) -> None:
         """Mails in a thread of their own: a mail server that hangs must not hold up an alert."""
         if self.mails is None or not self.mails.is_alive():
             self.mails = threading.Thread(target=send_mails, daemon=True)
             self.mails.start()
+
+    def take_mails(self) -> None:
+        """Mails to the gateway that nobody is at, in a thread of their own: a name server may hang too."""
+        if self.intakes is None or not self.intakes.is_alive():
+            self.intakes = threading.Thread(target=take_mails, daemon=True)
+            self.intakes.start()
 
     def send_calls(self, way: str) -> None:
         """Calls to officers, each way in a thread of its own: who has a phone does not wait for a mail server."""
@@ -152,6 +162,17 @@ def _aside(*steps: tuple[str, Callable[[], object]]) -> None:
             for name, step in steps:
                 with jobs.going_on(name):
                     step()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database: %s", type(error).__name__)
+    finally:
+        connection.close()
+
+
+def take_mails() -> None:
+    """What came in and nobody has carried out, and the answers that are owed."""
+    try:
+        with jobs.going_on("mails that came in"):
+            intake.sweep(most=20)
     except (OperationalError, InterfaceError) as error:
         log.warning("database: %s", type(error).__name__)
     finally:

@@ -51,8 +51,8 @@ PUBLISHER = env.str("BELFRY_PUBLISHER", "Branddirektion")
 HOTLINE = env.str("BELFRY_HOTLINE", "115")
 ADDRESS = env.str("BELFRY_ADDRESS", "http://127.0.0.1:8000").rstrip("/")
 CAP_SENDER = env.str("BELFRY_CAP_SENDER", urlsplit(ADDRESS).hostname or "localhost")
-# The city's official key of 12 digits: by it a foreign CAP document's place is known as the whole city
-ARS = env.str("BELFRY_ARS", "147130000000")
+# Leipzig's key with Leipzig's name alone: another city that forgot its own would warn there
+ARS = env.str("BELFRY_ARS", "147130000000" if CITY == "Stadt Leipzig" else "")
 IMPRINT_URL = env.str("BELFRY_IMPRINT_URL", "")
 PRIVACY_URL = env.str("BELFRY_PRIVACY_URL", "")
 ACCESSIBILITY_URL = env.str("BELFRY_ACCESSIBILITY_URL", "")
@@ -95,6 +95,8 @@ ALERTS_COMPOSE = "channels.registry.compose"
 ALERTS_PICTURES = "channels.registry.pictures"
 ALERTS_PROGRESS = "channels.tally.progress"
 ALERTS_NOTIFY = "channels.officers.notify"
+ALERTS_MAIL = "channels.officers.answer"
+ALERTS_BOUNCE = "channels.returned.take"
 ALERTS_TEXT = "channels.officers.text"
 ALERTS_CALL = "channels.officers.call"
 ALERTS_REACHED = "channels.subscriptions.matching.audience"
@@ -310,6 +312,19 @@ else:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("BELFRY_MAIL_FROM", f"belfry@{CAP_SENDER}")
 
+# Mails to the gateway
+INTAKE_ADDRESS = env.str("BELFRY_INTAKE_ADDRESS", f"alarm@{CAP_SENDER}")
+INTAKE_LISTEN = env.str("BELFRY_INTAKE_LISTEN", "")
+INTAKE_PEERS: list[str] = env.list("BELFRY_INTAKE_PEERS", ["127.0.0.0/8", "::1/128"])
+INTAKE_RELAY = env.str("BELFRY_INTAKE_RELAY", "")
+INTAKE_DOMAINS: list[str] = env.list("BELFRY_INTAKE_DOMAINS", [])
+INTAKE_IMAP = env.str("BELFRY_INTAKE_IMAP", "")
+INTAKE_IMAP_PASSWORD = env.str("BELFRY_INTAKE_IMAP_PASSWORD", "")
+INTAKE_PER_SENDER = env.int("BELFRY_INTAKE_PER_SENDER", 60)
+INTAKE_TOTAL = env.int("BELFRY_INTAKE_TOTAL", 2000)
+INTAKE_MEGABYTES = env.int("BELFRY_INTAKE_MEGABYTES", 500)
+INTAKE_ANSWERS = env.int("BELFRY_INTAKE_ANSWERS", 30)
+
 # The desk
 LOGIN_URL = "admin:login"
 HTTPS = ADDRESS.startswith("https://")
@@ -368,9 +383,19 @@ LOGGING = {
     "filters": {"words": {"()": "channels.subscriptions.logs.WithoutWords"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["words"]}},
     "root": {"handlers": ["console"], "level": env.str("BELFRY_LOG_LEVEL", "INFO")},
-    # httpx would log every address at INFO, and some platforms take their token in it
+    # httpx would log every address at INFO, and some platforms take their token in it; aiosmtpd every mail address
     "loggers": {
         name: {"level": "WARNING"}
-        for name in ("axes", "httpx", "rq.worker", "urllib3", "oauthlib", "requests_oauthlib", "tweepy")
+        for name in (
+            "axes",
+            "httpx",
+            "rq.worker",
+            "urllib3",
+            "oauthlib",
+            "requests_oauthlib",
+            "tweepy",
+            "mail.log",
+            "mail.debug",
+        )
     },
 }

@@ -24,6 +24,7 @@ from .environment import HOUSE, Refused, say
 
 PAGE_MAY_TAKE = 60.0  # seconds
 YES = {"1", "true", "t", "yes", "y", "on"}
+MAIL_BY = {"BELFRY_INTAKE_LISTEN", "BELFRY_INTAKE_IMAP"}
 OURS = "# Written by deploy/run at each start. Your own lines, outside of this part, win."
 OURS_END = "# End of what deploy/run writes."
 
@@ -153,6 +154,8 @@ def run(data: Path, port: int) -> int:
                 raise KeyboardInterrupt
             raise Refused("Belfry did not start: the reason stands above.")
         for name, command in supervise.procfile(variables).items():
+            if name == "mail" and not MAIL_BY & set(given):
+                continue  # no way in for mails is configured
             supervisor.start(name, command)
         wait_for_page(supervisor, port)
         say(greeting(data, port, demo=given.get("BELFRY_DEMO", "1").lower() in YES))

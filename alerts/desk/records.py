@@ -33,6 +33,7 @@ DRAFT = re.compile(r"draft (\d{1,18}) of alert \d+")
 MESSAGE = re.compile(r"message (\d{1,18})")
 IDENTIFIER = re.compile(r"(?:break-glass|due|overdue) (\S+)")
 LABELS = {
+    "mail": gettext_lazy("mail"),
     "alone": gettext_lazy("without a second officer"),
     "areas": gettext_lazy("districts"),
     "base": gettext_lazy("goes on from"),

@@ -20,7 +20,7 @@ from .. import alarms, roles
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
 from ..terms import MsgType, Status
-from . import approving, area, choosing, incoming, keeping, partners, records, templates, writing
+from . import approving, area, choosing, incoming, intakes, keeping, partners, records, templates, writing
 from . import help as helping
 from .factors import reset_pages
 from .factors.urls import PAGES as FACTORS
@@ -112,7 +112,7 @@ def alert_list(request: HttpRequest) -> TemplateResponse:
     """Every alert that was ever released or has an open draft, newest first."""
     open_draft = Draft.objects.filter(alert=OuterRef("pk"), state__in=OPEN)
     rows = Alert.objects.filter(Q(latest__isnull=False) | Exists(open_draft)).select_related("latest")
-    numbered = Paginator(rows.prefetch_related("drafts"), PER_PAGE).get_page(request.GET.get("page"))
+    numbered = Paginator(rows.prefetch_related("drafts__parts__officer"), PER_PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
     listed = [live_alert(row, now) if row.latest else row.drafts.all()[0] for row in numbered]
     return page(request, "desk/alerts.html", numbered=numbered, listed=listed)
@@ -180,6 +180,7 @@ PAGES = [
     Page("help/", helping.show, "help"),
     *templates.PAGES,
     *incoming.PAGES,
+    *intakes.PAGES,
     *FACTORS,
     *officers.PAGES,
     *partners.PAGES,

@@ -170,13 +170,22 @@ class Link:
 
 
 def links(faults: list[Fault], form: DraftForm) -> list[Link]:
-    return [Link(fault.words, anchor(fault.field, form), fault.hard) for fault in faults]
+    return [Link(_words(fault), anchor(fault.field, form), fault.hard) for fault in faults]
+
+
+def _words(fault: Fault) -> str:
+    """A gap is called by the label of its field."""
+    if fault.code == "gap":
+        return _("{field} is not filled in yet.").format(field=gaps.label(fault.field.removeprefix("gap-")))
+    return fault.words
 
 
 def anchor(field: str, form: DraftForm) -> str:
     """The id of what mends a fault: the field, its group, or the part of the page it belongs to."""
     if field in {"area", "districts"} or field.startswith("area-"):
         return "where"
+    if field == "gap-place":
+        return "id_place"
     if field in {"expires", "next_by"}:
         return f"group-{field}"
     if field in form.fields:

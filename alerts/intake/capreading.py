@@ -86,7 +86,10 @@ def read(xml: bytes, *, languages: Sequence[str], trusted: Sequence[bytes] = ())
         raise BadCap([_("A value of the document can't be read.")]) from error
     _sayable(alert)
     left_out: list[str] = []
-    content = _content(alert, languages, left_out)
+    try:
+        content = _content(alert, languages, left_out)
+    except capshapes.Entangled as error:
+        raise BadCap([str(error)]) from error
     first = alert.info[0] if alert.info else None
     return Document(
         identifier=alert.identifier,

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
+import numpy as np
 import shapely
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from shapely.geometry.base import BaseGeometry
 
 from alerts.cap import CapInfo
 from alerts.cap.schema import shown
@@ -19,6 +23,20 @@ LONGEST_PLACE = 120
 """Characters that a draft's place may have."""
 REGIONAL = "warnVerwaltungsbereiche"
 """The parameter in which the German warning system lists 12-digit keys."""
+
+FINEST = 0.0002
+"""Degrees, some 20 metres, that an outline may gain at least when it is drawn more simply."""
+MOST_OVERLAPS = 15
+"""How many others the line of an outline may come near to on average, by their boxes; real ones, 3 to 6."""
+
+
+MOST_DRAWN = 500
+"""How many outlines are united into fewer."""
+
+
+class Entangled(ValueError):
+    """Areas that can't be simplified in time; ``str()`` says so in plain words."""
+
 
 Found = tuple[str, tuple[District, ...], tuple[Circle, ...], tuple[Polygon, ...]]
 
@@ -67,7 +85,9 @@ def _fitting(
     kept = tuple(circle for circle in circles if 0 < circle.km <= MOST_KM)[:MOST_SHAPES]
     if len(kept) < len(circles):
         # a point without a radius, or half a continent
-        left_out.append(_("{count} circles are left out.").format(count=len(circles) - len(kept)))
+        count = len(circles) - len(kept)
+        words = ngettext("{count} circle is left out.", "{count} circles are left out.", count)
+        left_out.append(words.format(count=count))
     points = sum(len(polygon.points) for polygon in polygons)
     most = MOST_SHAPES - len(kept)
     if len(polygons) <= most and points <= MOST_POINTS:
@@ -80,22 +100,40 @@ def _fitting(
 
 
 def _simpler(polygons: tuple[Polygon, ...], most: int) -> tuple[Polygon, ...]:
-    """Outlines around all of ``polygons``: grown by what simplifying may take off again."""
-    union = shapely.union_all(
-        [shapely.make_valid(shapely.Polygon([(lon, lat) for lat, lon in polygon.points])) for polygon in polygons]
-    )
-    tolerance = 0.0002  # degrees: some 20 metres
+    """Outlines around all of ``polygons``: grown by more than what simplifying takes off. Raises Entangled."""
+    exact = np.array([shapely.Polygon([(lon, lat) for lat, lon in polygon.points]) for polygon in polygons])
+    rough = shapely.simplify(exact, FINEST, preserve_topology=False)
+    lost = shapely.is_empty(rough)
+    rough[lost] = shapely.envelope(exact[lost])
+    if len(polygons) > MOST_DRAWN or _entangled(rough):
+        raise Entangled(_("The areas are too many or cross one another too often. Draw them more simply."))
+    grown: BaseGeometry = shapely.union_all(shapely.make_valid(rough)).buffer(FINEST, quad_segs=2)
+    tolerance = FINEST
     while True:
-        grown = union.buffer(tolerance, quad_segs=2).simplify(tolerance)
+        grown = grown.buffer(tolerance * 1.2, quad_segs=2).simplify(tolerance)
         parts = [part for part in shapely.get_parts(grown) if part.geom_type == "Polygon" and not part.is_empty]
         count = sum(len(part.exterior.coords) for part in parts)
-        if (len(parts) <= max(most, 1) and count <= MOST_POINTS) or tolerance > 1:
+        if len(parts) <= max(most, 1) and count <= MOST_POINTS:
             break
+        if tolerance > 1:
+            raise Entangled(_("The areas lie too far apart for one warning. Draw fewer of them."))
         tolerance *= 2
-    return tuple(
-        Polygon(tuple((round(lat, 6), round(lon, 6)) for lon, lat in part.exterior.coords))
-        for part in parts[: max(most, 1)]
-    )
+    return tuple(Polygon(tuple((round(lat, 6), round(lon, 6)) for lon, lat in part.exterior.coords)) for part in parts)
+
+
+def _entangled(shapes: Iterable[shapely.Geometry]) -> bool:
+    """Whether lines lie so close to one another, so often, that uniting them would take minutes: no real ones do."""
+    lines = np.array([pair for shape in shapes for pair in pairwise(shapely.get_coordinates(shape))])
+    low, high = lines.min(axis=1) - FINEST, lines.max(axis=1) + FINEST
+    boxes = shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1])
+    tree = shapely.STRtree(boxes)
+    found = 0
+    # in slices, so that ten thousand lines over ten thousand others never stand in memory together
+    for start in range(0, len(boxes), 200):
+        found += tree.query(boxes[start : start + 200]).shape[1]
+        if found > MOST_OVERLAPS * max(len(boxes), 1000):
+            return True
+    return False
 
 
 def official(code: str) -> bool:

@@ -92,6 +92,9 @@ ACTIONS = {
     "incoming-drafted": gettext_lazy("Incoming warning became a draft"),
     "source-made": gettext_lazy("Source entered"),
     "source-changed": gettext_lazy("Source changed"),
+    "intake-taken": gettext_lazy("Mail of an officer taken"),
+    "intake-refused": gettext_lazy("Mail of an officer refused"),
+    "intake-again": gettext_lazy("Mail read once more"),
     "held": gettext_lazy("Held after a restore"),
     "resumed": gettext_lazy("Resumed after a restore"),
 }

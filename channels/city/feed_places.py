@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,16 @@ def of_areas(areas: Sequence[PublicArea]) -> list[Listing]:
         codes = frozenset({area.code, *_below(area.code, areas), *_above(area, areas)})
         found.append(Listing(f"feeds/areas/{name}", codes=codes, area=area.name))
     return found
+
+
+def of_regions(areas: Sequence[PublicArea]) -> dict[str, frozenset[str] | None]:
+    """Districts that are municipalities of their own (their code is a regional key of 12 digits), and what lies in,
+    above and below each of them, by that key."""
+    return {
+        area.code: frozenset({area.code, *_below(area.code, areas), *_above(area, areas)})
+        for area in areas
+        if re.fullmatch(r"[0-9]{12}", area.code)
+    }
 
 
 def _below(code: str, areas: Sequence[PublicArea]) -> set[str]:

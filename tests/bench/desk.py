@@ -53,6 +53,7 @@ def _pages() -> dict[str, Callable[[], object]]:
     """Every page of the desk, as an officer's browser asks for it."""
     from django.contrib.auth.models import Group, User
     from django.test import Client
+    from django.test.utils import setup_test_environment, teardown_test_environment
 
     from alerts import approval, drafting
     from channels import fanout
@@ -84,7 +85,7 @@ def _pages() -> dict[str, Callable[[], object]]:
         "deliveries": "deliveries/",
         "channels": "channels/",
         "reach": "reach/",
-        "outbox": "outbox/",
+        "outbox": "outbox/posts/",
         "record": "record/",
         "office": "office/",
         "officers": "officers/",
@@ -97,7 +98,9 @@ def _pages() -> dict[str, Callable[[], object]]:
         if answer.status_code != 200:
             raise SystemExit(f"{name}: {answer.status_code} at {path}")
         asked[name] = lambda path=path: client.get(f"/desk/{path}")  # type: ignore[misc]
+    setup_test_environment()  # so that an answer tells its form
     form = posted(client, written)
+    teardown_test_environment()
     count = iter(range(10**9))
 
     def keep() -> object:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -100,12 +101,16 @@ class Platform:
 
 
 @contextmanager
-def platform() -> Iterator[Platform]:
-    """A platform on loopback at a free port, gone at the end."""
+def platform(secured: ssl.SSLContext | None = None) -> Iterator[Platform]:
+    """A platform on loopback at a free port, gone at the end; with a server's context, over TLS."""
     there = Platform()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(there))
     server.daemon_threads = True
     there.url = f"http://127.0.0.1:{server.server_port}"
+    if secured is not None:
+        # the handshake is the connection's own thread's: a client that hangs in it must not stop the others
+        server.socket = secured.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        there.url = f"https://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -122,7 +127,7 @@ def _handler(there: Platform) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True  # a body in a packet of its own would wait for the other side
 
         def handle_one_request(self) -> None:
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
                 super().handle_one_request()
 
         def _any(self) -> None:

@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 from alerts.content import Content, Text
 from alerts.models import Draft
 from alerts.notice import Notice, Rendering
-from alerts.templatetags import desk as desk_tags
 from alerts.terms import Kind, MsgType, Severity
 from channels.city.email import Email
 from channels.city.email.quoted import PLACE, quoted
+from channels.templatetags import previews
 from tests.channels.broadcasting import SLOTS
 from tests.channels.contract import CITY, CONTENT, HOSTILE, notices
 from tests.channels.mailservers import parsed, scripted
@@ -316,8 +316,8 @@ def test_a_long_headline_is_cut_in_the_subject_alone() -> None:
 
 def test_the_approver_reads_the_mail_not_its_source() -> None:
     rendering = email().compose(said("<b>Gefahr</b>"))
-    shown = desk_tags.rendering(rendering, Draft())
-    assert f"<p><b>{escape(rendering.fields['subject'])}</b></p>" in shown
+    shown = previews.rendering(rendering, Draft(pk=1))
+    assert f"<b>{escape(rendering.fields['subject'])}</b></p>" in shown
     assert escape(rendering.fields["text"]) in shown
     assert "doctype" not in shown
 

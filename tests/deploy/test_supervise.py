@@ -135,7 +135,7 @@ def test_when_nobody_listens_any_more_it_ends_all(tmp_path: Path) -> None:
 
 def test_the_list_is_the_procfile_with_the_names_filled_in() -> None:
     processes = supervise.procfile({"BELFRY_BIND": "127.0.0.1:9000"})
-    assert list(processes) == ["web", "site", "urgent", "city", "commercial", "upkeep"]
+    assert list(processes) == ["web", "site", "urgent", "city", "commercial", "upkeep", "mail"]
     assert "127.0.0.1:9000" in processes["web"]
     assert processes["urgent"] == ["python", "manage.py", "work", "city-urgent"]
 
@@ -166,4 +166,4 @@ def test_containers_start_what_the_procfile_lists() -> None:
 def test_one_process_can_be_had_by_its_name_alone() -> None:
     wrong = python("-m", "deploy.supervise", "nonsense")
     assert wrong.returncode == 1
-    assert wrong.stdout == "Name one process of Procfile: web, site, urgent, city, commercial, upkeep.\n"
+    assert wrong.stdout == "Name one process of Procfile: web, site, urgent, city, commercial, upkeep, mail.\n"

@@ -108,7 +108,9 @@ def test_a_gap_left_open_stays_open_and_is_a_fault(client: Client, draft: Draft)
     save(client, draft, text__de__headline="Bombe {ort}")
     answer = save(client, draft, action="submit")
     assert answer.status_code == 422
-    assert "Lücke" in answer.content.decode()
+    body = answer.content.decode()
+    assert '<a href="#id_gap-ort">Noch nicht ausgefüllt: Ort.</a>' in body
+    assert 'id="id_gap-ort"' in body
 
 
 def test_what_is_missing_is_said_with_a_link_to_its_field(client: Client, anna: User) -> None:

@@ -58,7 +58,7 @@ class Command(BaseCommand):
             self.stdout.write(partner.name if partner.active else f"{partner.name} ({_('out of use')})")
             for token in partner.tokens.all():
                 used = f"{token.used_at:%Y-%m-%d %H:%M} UTC" if token.used_at else "-"
-                state = _("ended") if token.ended_at else _("holds")
+                state = _("ended") if token.ended_at else _("in force")
                 self.stdout.write(f"  {partners.PREFIX}{token.head}…  {state}  {_('last used')}: {used}")
 
     def _show(self, token: str) -> None:

@@ -1,4 +1,4 @@
-"""The city's own feeds: Atom, RSS, signed CAP documents, alerts.json and alerts.geojson, written as files."""
+"""The city's own feeds: Atom, RSS, signed CAP documents, alerts.json, alerts.geojson and NINA's shape, as files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from channels.http import Http
 from channels.publicfiles import PublicFolder
 
 from ..feed_places import ALERTS, EXERCISES, Listing, of_areas, prefix
-from . import edition, words
+from . import edition, nina, words
 from .edition import KEPT, Edition, cap_path
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Feeds(Publisher):
         http: Http | None = None,
         keys_dir: str = "",
         websub_hub: str = "",
+        ars: str = "",
     ) -> None:
         super().__init__(name)
         self.folder = PublicFolder(folder)
@@ -62,6 +63,7 @@ class Feeds(Publisher):
         self.http = http or Http()
         self.keys_dir = keys_dir
         self.hub = websub_hub
+        self.ars = ars
 
     # What an entry will say
 
@@ -104,6 +106,7 @@ class Feeds(Publisher):
         with self._edition() as new:
             # First of all: nothing is listed whose document can't be made
             new.document(message)
+            new.warning(message)
             found = []
             for concerned in edition.concerned(message):
                 for each in self.languages:
@@ -190,16 +193,20 @@ class Feeds(Publisher):
         progress(0, total)
         for slug in slugs:
             alert = public.alert(slug)
-            missing = [message for message in alert.messages if not self._stands(message.identifier)] if alert else []
+            missing = [message for message in alert.messages if not self._stands(message)] if alert else []
             if missing:
                 with self._edition() as new:
                     for message in missing:
                         new.document(message)
+                        new.warning(message)
             progress(next(counted), total)
         self._write_everything(lambda: progress(next(counted, total), total))
 
-    def _stands(self, identifier: str) -> bool:
-        return (self.folder.root / cap_path(identifier)).exists()
+    def _stands(self, message: public.PublicMessage) -> bool:
+        wanted = [cap_path(message.identifier)]
+        if self.ars and message.status == Status.ACTUAL:
+            wanted.append(nina.warning_path(message.identifier))
+        return all((self.folder.root / path).exists() for path in wanted)
 
     def _write_everything(self, done: Callable[[], None] = lambda: None) -> None:
         """All feeds and data. The lock is taken anew for each feed: an urgent message never waits for all of them."""
@@ -252,6 +259,8 @@ class Feeds(Publisher):
         ]
 
     def _data_old(self, now: dt.datetime) -> bool:
+        if self.ars and not (self.folder.root / nina.dashboard_path(self.ars)).exists():
+            return True
         try:
             alerts = json.loads((self.folder.root / "alerts.json").read_bytes())["alerts"]
             return any(dt.datetime.fromisoformat(alert["expires"]) <= now for alert in alerts)
@@ -270,6 +279,7 @@ class Feeds(Publisher):
                 keys_dir=self.keys_dir,
                 now=timezone.now(),
                 hub=self.hub,
+                ars=self.ars,
             )
 
 

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from alerts import areas, cap, public
+from alerts import areas, public
 from alerts.cap.schema import NotCap, parse
 from alerts.notice import City
 from alerts.public import PublicMessage
-from alerts.signature import Signer, SigningFailed
+from alerts.signature import SigningFailed
 from alerts.terms import Status, ui_language
 from channels.base import Permanent, Temporary
 from channels.publicfiles import Staged
 
-from ..feed_places import ALERTS, EXERCISES, Listing, of_areas, prefix
-from . import data, entries, words
+from .. import documents
+from ..feed_places import ALERTS, EXERCISES, Listing, of_areas, of_regions, prefix
+from . import data, entries, nina, words
 from .entries import Entry, Frame
+from .shapes import Ring
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class Edition:
         keys_dir: str,
         now: dt.datetime,
         hub: str = "",
+        ars: str = "",
     ) -> None:
         self.staged = staged
         self.channel = channel
@@ -65,6 +68,7 @@ class Edition:
         self.keys_dir = keys_dir
         self.now = now
         self.hub = hub
+        self.ars = ars
         self._recent: dict[Status, list[PublicMessage]] = {}
         self._listed: dict[str, list[PublicMessage]] = {}
         self._bodies: dict[str, bytes | None] = {}
@@ -110,17 +114,8 @@ class Edition:
 
     def _signed(self, message: PublicMessage) -> bytes:
         """The document of all languages that were approved."""
-        content = message.content
-        made = cap.compose(
-            [message.notice(language) for language in spoken(message, self.channel, self.languages)],
-            identifier=message.identifier,
-            sender=message.sender,
-            sent=message.sent.astimezone(dt.UTC),  # as ``approval`` writes it into later references
-            references=message.references,
-            chosen=content.districts,
-            rings=areas.cap_rings(district.code for district in content.districts) if content.districts else {},
-        )
-        return Signer.load(Path(self.keys_dir)).sign(cap.write(made))
+        languages = spoken(message, self.channel, self.languages)
+        return documents.signed(documents.composed(message, languages), self.keys_dir)
 
     def _body(self, message: PublicMessage) -> bytes | None:
         """The document of another message that is listed; None, with a line in the log, where it can't be made."""
@@ -233,26 +228,56 @@ class Edition:
     # Data
 
     def data(self) -> None:
-        """Stage alerts.json and alerts.geojson: what is in force now."""
+        """Stage alerts.json, alerts.geojson and what NINA's clients read: what is in force now."""
         live = []
         for alert in public.live(now=self.now):
             message = alert.latest
             if self._body(message) is None:
                 continue
-            codes = [district.code for district in message.content.districts]
-            live.append(
-                data.Live(
-                    alert,
-                    {
-                        language: self.words(message, language)
-                        for language in spoken(message, self.channel, self.languages)
-                    },
-                    self._cap_url(message),
-                    areas.union_rings(codes) if codes else (),
-                )
-            )
+            live.append(data.Live(alert, self._said(message), self._cap_url(message), self._rings(message)))
         self._stage("alerts.json", data.alerts_json(self.city.name, live))
         self._stage("alerts.geojson", data.alerts_geojson(self.city.name, live))
+        self._nina([nina.Said(item.alert.latest, item.words, item.rings) for item in live])
+
+    def _said(self, message: PublicMessage) -> Mapping[str, Mapping[str, Any]]:
+        return {language: self.words(message, language) for language in spoken(message, self.channel, self.languages)}
+
+    def _rings(self, message: PublicMessage) -> Sequence[Ring]:
+        codes = [district.code for district in message.content.districts]
+        return areas.union_rings(codes) if codes else ()
+
+    # For NINA's clients
+
+    def warning(self, message: PublicMessage) -> None:
+        """Stage what NINA's clients are told of one message: it stays readable when it no longer holds."""
+        if self.ars and message.status == Status.ACTUAL:
+            self._warning(nina.Said(message, self._said(message), self._rings(message)))
+
+    def _warning(self, said: nina.Said) -> str:
+        """Stage it; returns its SHA-256."""
+        body = nina.warning(said, self.city, self.ars)
+        self._stage(nina.warning_path(said.message.identifier), body)
+        self._stage(nina.shape_path(said.message.identifier), nina.shape(said))
+        return hashlib.sha256(body).hexdigest()
+
+    def _nina(self, live: Sequence[nina.Said]) -> None:
+        """The dashboards and the map; those without a city or a district any more go, since nobody would mend them."""
+        regions: dict[str, frozenset[str] | None] = {}
+        if self.ars:
+            regions = {**of_regions(public.areas()), self.ars: None}
+        told = [(said, self._warning(said)) for said in live] if self.ars else []
+        for ars, codes in regions.items():
+            here = [pair for pair in told if codes is None or pair[0].message.areas & codes]
+            self._stage(nina.dashboard_path(ars), nina.dashboard(here))
+        wanted = {nina.dashboard_path(ars) for ars in regions}
+        if self.ars:
+            self._stage(nina.MAP_PATH, nina.map_data(live))
+            wanted.add(nina.MAP_PATH)
+        folder = self.staged.root / nina.FOLDER
+        for file in (folder / "mapData.json", *(folder / "dashboard").glob("*.json")):
+            path = file.relative_to(self.staged.root).as_posix()
+            if path not in wanted:
+                self.staged.remove(path)
 
     def _stage(self, path: str, body: bytes) -> None:
         """Stage a file that has changed: Last-Modified stays true for readers who ask by it."""

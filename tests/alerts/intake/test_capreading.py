@@ -169,6 +169,19 @@ def test_outlines_too_fine_for_a_draft_are_drawn_more_simply_and_hold_all_of_it(
     assert any("more simply" in words for words in document.left_out)
 
 
+def test_areas_woven_into_one_another_are_refused_and_not_computed() -> None:
+    strips = [(number / 1000, 0, 0.0005, 1) for number in range(240)] + [
+        (0, number / 1000, 1, 0.0005) for number in range(240)
+    ]
+    woven = tuple(
+        Polygon(
+            ((51 + a, 12 + b), (51 + a + c, 12 + b), (51 + a + c, 12 + b + d), (51 + a, 12 + b + d), (51 + a, 12 + b))
+        )
+        for a, b, c, d in strips
+    )
+    assert "too often" in refused(xml(area=(cap.CapArea(area_desc="x", polygon=woven),)))
+
+
 def test_the_bounds_are_those_of_a_draft() -> None:
     assert (capshapes.MOST_SHAPES, capshapes.MOST_POINTS) == (areas.MOST_SHAPES, areas.MOST_POINTS)
 
@@ -177,7 +190,7 @@ def test_a_point_without_radius_is_left_out_and_named() -> None:
     area = cap.CapArea(area_desc="Punkt", circle=(Circle(51.3, 12.3, 0),))
     document = read(xml(area=(area,)))
     assert document.content.circles == ()
-    assert any("1 circles" in words for words in document.left_out)
+    assert any("1 circle is left out" in words for words in document.left_out)
 
 
 def test_a_key_beside_a_drawn_area_does_not_make_it_the_whole_city() -> None:
