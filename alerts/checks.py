@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Any
@@ -183,6 +184,21 @@ def officers(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[Ch
             hint="Make officers with manage.py first_officer, and take the demo's out of use (active) at the desk "
             "of the demo, or begin with an empty database.",
             id="alerts.E008",
+        )
+    ]
+
+
+@register()
+def sources(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """alerts.E020: hosts of our own network that sources may be asked at are named one by one."""
+    wrong = [one for one in settings.SOURCES_INSIDE if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?", one)]
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"BELFRY_SOURCES_INSIDE holds {', '.join(wrong)}, which is no host.",
+            hint="Name hosts such as lage.stadt.example or 10.1.2.3:8080, separated by commas; no networks, no paths.",
+            id="alerts.E020",
         )
     ]
 

@@ -21,6 +21,8 @@ from redis.exceptions import RedisError
 
 from alerts import alarms, audit, calls, drills, ports, schedule, watch
 from alerts.intake import email as intake
+from alerts.intake.sources import escalating
+from alerts.intake.sources.following import Followers
 
 from . import batches, credentials, fanout, hold, jobs, registry, reminders
 from .base import ChannelError
@@ -44,6 +46,7 @@ class Upkeep:
     mails: threading.Thread | None = None
     intakes: threading.Thread | None = None
     calls: dict[str, threading.Thread] = field(default_factory=dict)
+    followers: Followers = field(default_factory=Followers)
 
     def second(self) -> None:
         """One round: releases, lapses, sweep, alarms, heartbeat."""
@@ -77,6 +80,8 @@ class Upkeep:
         for way in calls.WAYS:
             yield f"calls by {way}", partial(self.send_calls, way)
         yield "unheard calls", calls.look
+        yield "sources", self.followers.look
+        yield "incoming warnings", escalating.look
         yield "mails", self.send_mails
         yield "mails that came in", self.take_mails
 

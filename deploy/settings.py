@@ -177,6 +177,8 @@ SUBSCRIBE_LIMITS: dict[str, str] = dict(env.json("BELFRY_SUBSCRIBE_LIMITS", {}) 
 
 # Partners that hand in CAP documents; certificates whose signatures are trusted lie there as .pem files
 CAP_TRUSTED_DIR = KEYS_DIR / "trusted"
+# Hosts of the city's own network (host or host:port) that a source given there may be asked at, also without https
+SOURCES_INSIDE: list[str] = env.list("BELFRY_SOURCES_INSIDE", [])
 CAP_PER_MINUTE = env.int("BELFRY_CAP_PER_MINUTE", 60)
 
 # Engine

@@ -20,7 +20,7 @@ from .. import alarms, roles
 from ..models import OPEN, Alarm, Alert, AuditEntry, Draft, DraftState, Part
 from ..people import may
 from ..terms import MsgType, Status
-from . import approving, area, choosing, intakes, keeping, partners, records, templates, writing
+from . import approving, area, choosing, incoming, intakes, keeping, partners, records, templates, writing
 from . import help as helping
 from .factors import reset_pages
 from .factors.urls import PAGES as FACTORS
@@ -179,6 +179,7 @@ PAGES = [
     Page("office/", office, "office", gettext_lazy("Office"), place=5),
     Page("help/", helping.show, "help"),
     *templates.PAGES,
+    *incoming.PAGES,
     *intakes.PAGES,
     *FACTORS,
     *officers.PAGES,

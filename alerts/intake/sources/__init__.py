@@ -1,0 +1,1 @@
+"""Other people's warnings, followed by address: asked, read, filed, shown to the desk; never sent on by themselves."""
