@@ -41,6 +41,7 @@ HELP = {
     "draft": "write",
     "break-glass": "alone",
     "alert": "live",
+    "incoming": "live",
     "deliveries": "live",
     "channels": "live",
     "gate": "live",

@@ -31,6 +31,8 @@ from .site import Page, desk, page, transition
 from .summary import LiveAlert, live_alert
 
 PER_PAGE = 50
+OURS = (incoming.first_screen, people_panel, reset_pages.panel)
+"""The domain's own panels of the first screen."""
 LATELY = dt.timedelta(days=2)
 LIVE = Q(latest__isnull=False) & ~Q(latest__msg_type=MsgType.CANCEL)
 
@@ -50,7 +52,9 @@ def home(request: HttpRequest) -> TemplateResponse:
         ready=_drafts().filter(state=DraftState.APPROVED),
         may_write=may(officer(request), "alerts.write_draft"),
         lately=AuditEntry.objects.filter(action="logged-in", at__gt=now - LATELY).order_by("-number")[:5],
-        panels=[panel(request) for panel in (people_panel, reset_pages.panel, *desk().added.panels)],
+        panels=[
+            panel(request) for panel in (incoming.first_screen, people_panel, reset_pages.panel, *desk().added.panels)
+        ],
     )
 
 
