@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils import translation
 
 from channels import batches, jobs
 from tests import city
@@ -18,6 +19,12 @@ from tests.channels import fakes
 
 DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
 """Fixtures that bring the database along without a mark."""
+
+
+@pytest.fixture(autouse=True)
+def in_german() -> None:
+    """A page that a test before asked for in English leaves that language behind in its thread."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
