@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -26,6 +29,9 @@ from deploy.supervise import die_with
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = '[website]\nadapter = "channels.city.website.Website"\n[feeds]\nadapter = "channels.city.feeds.Feeds"\n'
+BUILT = ("belfry.sqlite3", "keys")
+SHELLS: dict[bool, Path] = {}
+"""What a house is before anybody lives in it, without and with districts and officers."""
 PATIENT = 60.0
 """Seconds until a test gives up waiting; it decides nothing, it only ends what hangs."""
 
@@ -59,10 +65,30 @@ class House:
             **database(),
             **environment,
         }
+        founded = bool(environment.get("found", "yes"))
+        if self.environment.get("DATABASE_URL"):
+            self._built(founded)
+        else:
+            self._moved_in(founded)
+
+    def _built(self, founded: bool) -> None:
         self.manage("migrate", "--verbosity=0")
         self.manage("make_keys")
-        if environment.get("found", "yes"):
+        if founded:
             self.act("found")
+
+    def _moved_in(self, founded: bool) -> None:
+        """Into a copy of an empty city that was built once in this process: tables, keys, districts, officers."""
+        shell = SHELLS.get(founded)
+        if shell is None:
+            self._built(founded)
+            shell = SHELLS[founded] = Path(tempfile.mkdtemp(prefix="belfry-shell-"))
+            atexit.register(shutil.rmtree, shell, ignore_errors=True)
+            for part in BUILT:
+                copied(self.data / part, shell / part)
+            return
+        for part in BUILT:
+            copied(shell / part, self.data / part)
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -143,6 +169,13 @@ class House:
         for process in self.processes:
             kill(process)
         self.redis_stop()
+
+
+def copied(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
