@@ -17,7 +17,7 @@ from channels.subscriptions.topics import TOPICS
 from tests.channels import publicsite
 from tests.channels.publicsite import HEAD, VAPID, Public
 from tests.city import LAT, LON, districts, square
-from tests.desk.browsing import chromium, sideways, window
+from tests.desk.browsing import chromium, kept, sideways, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -61,6 +61,12 @@ def city(served: Public) -> Public:
     districts()
     make(served)
     return served
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_browser() -> Iterator[None]:
+    with kept():
+        yield
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from channels.city.website import Website
 from tests import story
 from tests.channels import publicsite
 from tests.city import districts
-from tests.desk.browsing import axe, chromium, sideways, window
+from tests.desk.browsing import axe, chromium, kept, sideways, window
 from tests.story import Step, put_out
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -82,6 +82,12 @@ def told(*steps: Step) -> str:
     assert alert
     assert public.alert(alert.slug)
     return f"/alerts/{alert.slug}/"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_browser() -> Iterator[None]:
+    with kept():
+        yield
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tests import story
 from tests.channels import publicsite
 from tests.channels.publicsite import VAPID, Public
 from tests.city import districts
-from tests.desk.browsing import chromium
+from tests.desk.browsing import chromium, kept
 from tests.story import put_out
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -125,6 +125,12 @@ class Device:
 
 def worker(context: BrowserContext) -> Any:
     return context.service_workers[-1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_browser() -> Iterator[None]:
+    with kept():
+        yield
 
 
 @pytest.fixture

@@ -23,16 +23,33 @@ ARGUMENTS = [
 AXE = Path(__file__).resolve().parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+RUNNING: list[Browser] = []
+
 # Playwright's loop runs in the thread of the test, where the test also asks the database
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    """A browser; where the module keeps one (``kept``), that one: windows share nothing but its process."""
+    if RUNNING:
+        yield RUNNING[-1]
+        return
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """One browser for all that follows: starting one takes longer than most tests."""
+    with chromium() as browser:
+        RUNNING.append(browser)
+        try:
+            yield
+        finally:
+            RUNNING.remove(browser)
 
 
 @contextmanager
