@@ -21,8 +21,8 @@ from deploy.supervise import adopt, end_adopted
 
 HOUSE = Path(__file__).resolve().parent.parent
 REASON_TO_SKIP = "real data missing"
-MAY_TAKE = 900  # seconds, any one step
-PROCESSES = "5"  # on two cores: half of the slow tests wait for processes and browsers
+MAY_TAKE = 1500  # seconds, any one step
+PROCESSES = "4"  # on two cores: half of the slow tests wait for processes and browsers
 
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
