@@ -98,7 +98,10 @@ class AuditEntry(models.Model):
         ordering = ["number"]
         verbose_name = _("record entry")
         verbose_name_plural = _("record entries")
-        indexes = [models.Index(fields=["subject"], name="audit_by_subject")]
+        indexes = [
+            models.Index(fields=["subject"], name="audit_by_subject"),
+            models.Index(fields=["action", "number"], name="audit_by_action"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
