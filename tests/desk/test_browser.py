@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ from tests.desk.factoring import authenticator, code
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 WORD = "LEIPZIG WARNEN"
+OUTPUT = Path(__file__).resolve().parents[1] / "output"
+"""Where each page is kept as a picture, to be looked at; no part of the repository."""
 
 
 @pytest.fixture(scope="module")
@@ -349,6 +352,7 @@ def test_axe_finds_nothing_on_any_page_and_each_fits_its_window(
             page.goto(url)
             found[name] = axe(page)
             wide[name] = sideways(page)
+            page.screenshot(path=OUTPUT / f"desk-{name}-{width}-{scheme}.png")
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert {name: by for name, by in wide.items() if by > 0} == {}
 
