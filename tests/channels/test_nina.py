@@ -15,7 +15,7 @@ import pynina.nina
 import pynina.warning
 import pytest
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alerts import public, signature
@@ -250,6 +250,9 @@ def advance() -> Callable[[Any], str]:
 
 
 @given(st.text(min_size=1, max_size=300))
+@example("-")
+@example("--x")
+@example("..")
 def test_an_id_is_always_the_name_of_one_file(identifier: str) -> None:
     found = warning_id(identifier)
     assert 0 < len(found) <= 140

@@ -44,7 +44,7 @@ class Said:
 def warning_id(identifier: str) -> str:
     """A CAP identifier as a name of one file: letters, digits, dots, dashes. Two never become one."""
     plain = re.sub(r"[^A-Za-z0-9.-]", "-", identifier)[:120].strip(".")
-    if plain == identifier:
+    if plain == identifier and plain.strip(".-") and plain[0] != "-":
         return plain
     return f"{plain}-{hashlib.sha256(identifier.encode()).hexdigest()[:12]}".lstrip(".-")
 
